@@ -1,0 +1,107 @@
+"""The table of diagnostic codes. A code is never given to another meaning; `explain/CODE.md` is its page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    severity: Severity
+    title: str
+
+
+def _table(severity: Severity, rows: dict[str, str]) -> dict[str, Code]:
+    return {code: Code(severity, title) for code, title in rows.items()}
+
+
+CODES: dict[str, Code] = {
+    # LD0: the file
+    **_table(
+        Severity.ERROR,
+        {
+            "LD001": "the file cannot be read",
+            "LD002": "the file is not YAML",
+            "LD003": "a key is given twice",
+            "LD004": "the file is too large or nests too deep",
+            "LD005": "a YAML feature that llm.yaml does not use",
+            "LD006": "the file is not a mapping",
+            # LD1: shape
+            "LD101": "an unknown key",
+            "LD102": "a required key is missing",
+            "LD103": "a value of the wrong type",
+            "LD104": "a value that is not allowed here",
+            "LD105": "a malformed value",
+            "LD106": "keys that exclude or need each other",
+            "LD107": "a version of llm.yaml that this release does not read",
+            "LD110": "not yet supported",
+            # LD2: names and references
+            "LD201": "a name that cannot be used",
+            "LD202": "an unknown pool of GPUs",
+            "LD203": "an unknown secret",
+            "LD204": "a route to an unknown model",
+            "LD205": "a pool must be named",
+            "LD206": "two routes with one path",
+            "LD207": "a path that is reserved",
+            "LD208": "an unknown GPU",
+            "LD209": "an unknown engine or engine version",
+            "LD210": "a file that is not there",
+            "LD211": "an unknown OpenLLM model tag",
+            # LD3: fit
+            "LD301": "the parallel sizes do not multiply to the GPUs",
+            "LD302": "the model does not divide over the tensor-parallel GPUs",
+            "LD303": "a pool has too few GPUs",
+            "LD305": "the context is longer than the model's own maximum",
+            "LD306": "a setting that the compiler owns",
+            "LD307": "the engine lacks this setting",
+            "LD308": "the engine has no image for this accelerator",
+            "LD309": "a value that the engine does not take",
+            "LD310": "a credential written into llm.yaml",
+            "LD311": "device ids that do not fit the pool",
+            "LD312": "remote code at a moving revision",
+            "LD313": "an engine argument that cannot be passed",
+            "LD315": "a source that the engine cannot serve",
+            # LD4: what a target cannot express
+            "LD401": "the target cannot do this",
+            "LD402": "a secret without a reference for the target",
+            "LD403": "a volume that not every replica can mount",
+            "LD404": "the target's own schema refuses the result",
+            "LD405": "a patch that changes nothing",
+            "LD408": "an unknown target",
+            # LD9: run time
+            "LD901": "a generated file was edited by hand",
+            "LD902": "the output cannot be written",
+        },
+    ),
+    # LD5: hygiene
+    **_table(
+        Severity.WARNING,
+        {
+            "LD501": "a model that no route reaches",
+            "LD502": "one served name for two models",
+            "LD503": "a gated model without a token",
+            "LD504": "an image tag that moves",
+            "LD505": "an engine that is no longer maintained",
+            "LD506": "the ingress controller is retired",
+            "LD509": "the engine writes its API key to its log",
+            "LD510": "something that nothing uses",
+            "LD511": "a waiver that waives nothing",
+            "LD514": "the gateway listens on every interface without a key",
+        },
+    ),
+    **_table(
+        Severity.NOTE,
+        {
+            "LD407": "a setting that one target leaves to its surroundings",
+            "LD507": "served names that the engine does not check",
+            "LD508": "a memory fraction that has no counterpart",
+        },
+    ),
+}

@@ -1,0 +1,14 @@
+"""A file to be written, before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """`path` is relative to the output root, with `/`; `text` ends with a newline."""
+
+    path: str
+    text: str
+    executable: bool = False

@@ -1,0 +1,1 @@
+"""The plan: what will run, neutral of engine and target, and why."""

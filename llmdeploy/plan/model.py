@@ -1,0 +1,264 @@
+"""The plan, the one thing that every target reads.
+
+Frozen, and free of any engine's or target's vocabulary: an engine has already been reduced to a `Launch`,
+and a target only spells what stands here. Sizes are GiB, times are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+Path = tuple[str | int, ...]
+"""Where in llm.yaml a value comes from; same shape as `diagnostics.Path`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A derived value and its reason, as `llmdeploy plan` prints it."""
+
+    setting: str
+    value: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A credential by reference; its value is never known to the compiler.
+
+    `env` is the variable that holds it on a docker or Compose host; `kubernetes` is (Secret's name, key).
+    """
+
+    name: str
+    env: str | None
+    kubernetes: tuple[str, str] | None
+    origin: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """An HTTP request that answers 200 when it holds."""
+
+    path: str
+    period_s: int
+    timeout_s: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """`startup` may fail for `ready_timeout_s` in all; the others begin when it has passed once."""
+
+    startup: Probe
+    readiness: Probe
+    liveness: Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """How long a stop may take: leave the endpoints, finish what runs, and then some. Seconds.
+
+    `grace_s` >= `pre_stop_s` + `drain_s` + 15 always holds.
+    """
+
+    pre_stop_s: int
+    drain_s: int
+    grace_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gpus:
+    """What one replica takes from its pool. On a CPU pool `count` is 0 and `resource` None.
+
+    `resource` is the Kubernetes extended resource. `devices` has one tuple of host device ids for each
+    replica, for the targets that place models on one host by hand; empty where the pool cannot name them.
+    `products` are values of the node's `nvidia.com/gpu.product` label that mark a fitting node.
+    """
+
+    pool: str
+    vendor: str
+    count: int
+    resource: str | None = None
+    devices: tuple[tuple[str, ...], ...] = ()
+    products: tuple[str, ...] = ()
+    memory_gib: float | None = None
+
+
+class MountKind(StrEnum):
+    WEIGHTS = "weights"
+    """The Hub cache: one for the project on docker and Compose."""
+    MODEL = "model"
+    """A local model directory, `Mount.source` as llm.yaml spells it."""
+    CACHE = "cache"
+    """The engine's own cache (compiled kernels), one for each model."""
+    FILE = "file"
+    """One small text file that travels with the artifacts: `Mount.source` is the name of a `TextFile`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Something the engine's container sees at `target`.
+
+    `source` of a MODEL is a host path: absolute, `~/…`, or relative to llm.yaml.
+    """
+
+    kind: MountKind
+    target: str
+    read_only: bool
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A file whose text travels with the artifacts (a chat template)."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Fetches the weights into the WEIGHTS mount, before the engine starts, with the engine's own image.
+
+    The only container that has a Hub token and a way out to the network. `command` is a whole argv.
+    """
+
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    token: Secret | None
+    token_env: str = "HF_TOKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """An image that no registry has: `files` is its build context, with a `Dockerfile`."""
+
+    files: tuple[TextFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """An engine's whole difference: what runs in the container.
+
+    `entrypoint` is spelled out, so that nothing rests on an image's default. `secret_env` holds variables
+    whose value is a secret.
+    """
+
+    image: str
+    entrypoint: tuple[str, ...]
+    args: tuple[str, ...]
+    env: Mapping[str, str]
+    port: int
+    secret_env: Mapping[str, Secret] = field(default_factory=dict)
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        return (*self.entrypoint, *self.args)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One model, as it will run. Every replica is the same."""
+
+    name: str
+    origin: Path
+    engine: str
+    engine_version: str
+    launch: Launch
+    gpus: Gpus
+    served_names: tuple[str, ...]
+    replicas: int
+    shm_gib: int
+    probes: Probes
+    drain: Drain
+    ready_timeout_s: int
+    user: User | None
+    mounts: tuple[Mount, ...]
+    files: tuple[TextFile, ...] = ()
+    download: Download | None = None
+    build: Build | None = None
+    why: tuple[Why, ...] = ()
+    memory_gib: float | None = None
+    """Host memory of the pool's node that this replica may take, where llm.yaml states it (CPU pools)."""
+
+    def mount(self, kind: MountKind) -> Mount | None:
+        return next((m for m in self.mounts if m.kind is kind), None)
+
+
+class Match(StrEnum):
+    PREFIX = "prefix"
+    """The path itself and everything below it, by whole segments."""
+    EXACT = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A path of the engine that a route lets through. `/` is always EXACT."""
+
+    path: str
+    match: Match
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`path` is stripped: `/batch` + `/v1/models` reaches `service` as `/v1/models`.
+
+    Only `endpoints` pass, all else is 404 at the gateway. `path` has no trailing slash.
+    """
+
+    path: str
+    service: str
+    endpoints: tuple[Endpoint, ...]
+    origin: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The way in. `auth` is the key that the engines themselves check."""
+
+    host: str | None = None
+    tls_secret: str | None = None
+    auth: Secret | None = None
+    idle_timeout_s: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The Hub cache. `path` is a host directory (docker, Compose); None is a named volume."""
+
+    path: str | None = None
+    size_gib: float = 200
+    storage_class: str | None = None
+    access: str = "ReadWriteOnce"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a target needs.
+
+    `options` has each target's own section of llm.yaml, as that target's spec model. `spec_dir` is the way
+    from the output root to the directory of llm.yaml, for paths that llm.yaml spells relative to itself.
+    """
+
+    name: str
+    services: tuple[Service, ...]
+    routes: tuple[Route, ...]
+    gateway: Gateway
+    storage: Storage
+    secrets: tuple[Secret, ...]
+    options: Mapping[str, Any]
+    spec_dir: str = ".."
+
+    def service(self, name: str) -> Service:
+        return next(s for s in self.services if s.name == name)
+
+    def routes_of(self, service: str) -> tuple[Route, ...]:
+        return tuple(r for r in self.routes if r.service == service)

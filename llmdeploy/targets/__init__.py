@@ -1,0 +1,1 @@
+"""Targets: how a plan is spelled for the tool that will run it."""
