@@ -1,0 +1,50 @@
+# `make` prints the targets. Everything is installed below this folder: .venv and .tools.
+.DEFAULT_GOAL := help
+.PHONY: help dev tools oracles check fix test goldens bench schemas catalogs clean
+
+PY := .venv/bin/python
+PYTEST := $(PY) -m pytest -n 2
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+dev: .venv/.ready ## Create .venv: the package, editable, and its development tools
+
+.venv/.ready: pyproject.toml scripts/dev.sh
+	@scripts/dev.sh
+
+tools: dev ## Install helm, kubectl, Docker Compose, hadolint and nginx into .tools
+	@$(PY) scripts/install_tools.py
+
+oracles: dev ## Install the real engines' parsers into .tools (6 GB; contract tests use them)
+	@$(PY) scripts/install_vllm_parser.py 0.32
+	@$(PY) scripts/install_vllm_parser.py 0.33
+	@$(PY) scripts/install_sglang_parser.py
+
+check: dev ## Lint, formatting and types
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+
+fix: dev ## Format, and apply the linter's safe fixes
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+test: dev tools ## Run the tests
+	$(PYTEST)
+
+goldens: dev tools ## Run the tests and rewrite the golden files; review the diff
+	$(PYTEST) --update-goldens
+
+bench: dev ## Time the compiler
+	$(PY) scripts/bench.py
+
+schemas: dev ## Regenerate schemas/: ours from the models, vendored ones from their packages
+	$(PY) scripts/generate_schemas.py
+	$(PY) scripts/vendor_schemas.py
+
+catalogs: dev ## Compile the reviewed catalog sources to the JSON that is read
+	$(PY) scripts/build_catalogs.py
+
+clean: ## Remove .venv, .tools and caches
+	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,55 @@
+"""What the install scripts share: telling what happens, running pip, and being able to start again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = ROOT / ".tools"
+
+
+class Unavailable(Exception):
+    """A thing that cannot be had here; the message says what to do instead."""
+
+
+def say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def run(*argv: str | os.PathLike[str], remedy: str, env: dict[str, str] | None = None) -> None:
+    """Run a command; when it fails, show the end of what it printed together with the remedy."""
+    try:
+        done = subprocess.run(argv, text=True, capture_output=True, env={**os.environ, **(env or {})})
+    except OSError as error:
+        raise Unavailable(f"{argv[0]}: {error.strerror}\n  remedy: {remedy}") from None
+    if done.returncode:
+        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
+        command = " ".join(str(word) for word in argv)
+        raise Unavailable(f"`{command}` exited {done.returncode}:\n{tail}\n  remedy: {remedy}")
+
+
+@contextmanager
+def installing(folder: Path, label: str) -> Iterator[Path | None]:
+    """Yield an empty folder to fill, or None when `folder` is complete.
+
+    A folder counts as complete once it holds `.complete`, written last: an interrupted
+    installation is begun again, a finished one costs nothing.
+    """
+    if (folder / ".complete").exists():
+        say(f"{label}: present")
+        yield None
+        return
+    say(f"{label}: installing")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    start = time.monotonic()
+    yield folder
+    (folder / ".complete").touch()
+    say(f"{label}: installed in {time.monotonic() - start:.0f} s")
