@@ -1,0 +1,1 @@
+"""llm.yaml: its models, its short forms, and the way from text to a `Spec`."""

@@ -1,0 +1,33 @@
+"""Short forms: a shorter way to write a value, declared beside the field that takes it.
+
+One declaration drives both the lowering and the `anyOf` of the published JSON Schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+
+@dataclass(frozen=True)
+class Short:
+    """A value of one of `types` stands for `expand(value)`; `schema` says the same to an editor."""
+
+    types: tuple[type, ...]
+    expand: Callable[[Any], dict[str, Any]]
+    schema: JsonSchemaValue
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [handler(core), self.schema]}
+
+
+def source(text: Any) -> dict[str, Any]:
+    """`./dir`, `../dir`, `/dir` and `~/dir` are directories; anything else is a Hub id."""
+    written = str(getattr(text, "text", text))
+    is_path = written in (".", "..", "~") or written.startswith(("./", "../", "/", "~/"))
+    return {"path" if is_path else "hub": text}
