@@ -1,0 +1,104 @@
+"""What an engine is. It lowers neutral settings to a `Launch`; it never learns which target will spell it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from llmdeploy.diagnostics import Diagnostic, Path
+from llmdeploy.plan.model import Build, Download, Drain, Endpoint, Launch, Mount, Probes, Secret, User, Why
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One model with every default decided, in neutral words.
+
+    `model` is what the engine loads: a Hub id, or the path in the container of a local model. `values` has
+    the neutral settings that llm.yaml states or `resolve` derived, and no others:
+
+    revision (str), served_names (tuple), tensor / pipeline / data (int, > 1 or stated), expert (True),
+    dtype (not auto), quantization (not none), context, concurrency, batch_tokens (int),
+    memory_fraction (float), kv_dtype (not auto), prefix_caching (False only), structured_output (False only),
+    trust_remote_code (True only), chat_template (path in the container), kv_bytes (int; CPU only).
+
+    `origins` gives each one's path in llm.yaml. `vendor` is nvidia, amd or cpu; `arch` is an AMD target such
+    as gfx942. Times are seconds, sizes GiB.
+    """
+
+    name: str
+    origin: Path
+    version: str
+    source: str
+    """"hub", "path" or "openllm"."""
+    model: str
+    values: Mapping[str, Any]
+    origins: Mapping[str, Path]
+    vendor: str
+    arch: str | None
+    gpu_count: int
+    image: str | None
+    engine_args: Mapping[str, Any]
+    env: Mapping[str, str]
+    ready_timeout_s: int
+    token: Secret | None
+    api_key: Secret | None
+    openllm_tag: str | None = None
+
+    def origin_of(self, setting: str) -> Path:
+        return self.origins.get(setting, self.origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """What an engine makes of `Settings`. `launch` is meaningless where `diagnostics` has an error."""
+
+    launch: Launch
+    endpoints: tuple[Endpoint, ...]
+    probes: Probes
+    drain: Drain
+    user: User | None
+    mounts: tuple[Mount, ...]
+    """WEIGHTS (read-only, for Hub sources) and CACHE (writable); `resolve` adds MODEL and FILE."""
+    download: Download | None = None
+    build: Build | None = None
+    why: tuple[Why, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of `llmdeploy engines`: a capability and what this engine says to it."""
+
+    capability: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An engine for people: `llmdeploy engines`."""
+
+    title: str
+    best_for: str
+    status: str
+    """One word: maintained, archived, dormant."""
+    rows: tuple[Row, ...] = field(default=())
+
+
+class Engine(Protocol):
+    name: str
+    versions: tuple[str, ...]
+    """Verified releases, the default first."""
+
+    def settings(self, version: str) -> frozenset[str]:
+        """Return the neutral settings that this version has a flag for."""
+        ...
+
+    def lower(self, settings: Settings) -> Lowered:
+        """Turn settings into a launch. Pure; whatever cannot be said comes back as diagnostics."""
+        ...
+
+    def card(self) -> Card:
+        """Describe the engine from its data."""
+        ...
