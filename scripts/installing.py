@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools"
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """A thing that cannot be had here; the message says what to do instead."""
 
 
@@ -28,11 +28,11 @@ def run(*argv: str | os.PathLike[str], remedy: str, env: dict[str, str] | None =
     try:
         done = subprocess.run(argv, text=True, capture_output=True, env={**os.environ, **(env or {})})
     except OSError as error:
-        raise Unavailable(f"{argv[0]}: {error.strerror}\n  remedy: {remedy}") from None
+        raise UnavailableError(f"{argv[0]}: {error.strerror}\n  remedy: {remedy}") from None
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
         command = " ".join(str(word) for word in argv)
-        raise Unavailable(f"`{command}` exited {done.returncode}:\n{tail}\n  remedy: {remedy}")
+        raise UnavailableError(f"`{command}` exited {done.returncode}:\n{tail}\n  remedy: {remedy}")
 
 
 @contextmanager
@@ -53,3 +53,29 @@ def installing(folder: Path, label: str) -> Iterator[Path | None]:
     yield folder
     (folder / ".complete").touch()
     say(f"{label}: installed in {time.monotonic() - start:.0f} s")
+
+
+def engine_venv(name: str, requirements: str) -> Path:
+    """Make `.tools/NAME`: torch, then exactly the pinned packages of scripts/requirements/REQUIREMENTS.
+
+    The pins are installed without their dependencies: an engine's own list ends in gigabytes of CUDA
+    packages, and none of them is asked when it reads a command line.
+    """
+    home = TOOLS / name
+    with installing(home, name) as folder:
+        if folder:
+            python = folder / "bin/python"
+            pip = (python, "-m", "pip", "install", "--quiet")
+            run(sys.executable, "-m", "venv", folder, remedy="install Python's venv module")
+            # From PyPI this is the CUDA build, which works too but is 10 times the size.
+            index = os.environ.get("TORCH_INDEX_URL")
+            run(
+                *(*pip, "torch==2.13.0", *(("--index-url", index) if index else ())),
+                remedy="set TORCH_INDEX_URL to a package index that has PyTorch's CPU builds",
+            )
+            pins = ROOT / "scripts/requirements" / requirements
+            run(
+                *(*pip, "--no-deps", "--only-binary", ":all:", "--requirement", pins),
+                remedy="the pins are for CPython 3.11 to 3.13 on Linux, x86_64",
+            )
+    return home
