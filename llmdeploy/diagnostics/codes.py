@@ -93,6 +93,7 @@ CODES: dict[str, Code] = {
             "LD509": "the engine writes its API key to its log",
             "LD510": "something that nothing uses",
             "LD511": "a waiver that waives nothing",
+            "LD512": "a model directory that is not on this machine",
             "LD514": "the gateway listens on every interface without a key",
         },
     ),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from pydantic import BaseModel
+
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.emit import Artifact
 from llmdeploy.plan.model import Plan
@@ -46,6 +48,9 @@ class Target(Protocol):
     features: frozenset[Feature]
     secret_kind: str
     """Which reference of a secret it reads: "env" or "kubernetes"."""
+
+    options: type[BaseModel] | None
+    """Model of its section under `targets`; None for a built-in one, whose section is part of the spec."""
 
     def check(self, plan: Plan) -> Iterator[Diagnostic]:
         """Yield what this target cannot express beyond its missing features, at the line that asked for it."""

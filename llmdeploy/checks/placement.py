@@ -1,0 +1,101 @@
+"""Do the models find room on the GPUs of their pools?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdeploy.checks.context import Context
+from llmdeploy.diagnostics import Diagnostic, Note, Place
+from llmdeploy.plan.hardware import Hardware
+from llmdeploy.plan.placement import demand
+
+_ONE_HOST = "env"
+"""`Target.secret_kind` of the targets that run on one host, where device ids are handed out by hand."""
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    one_host = any(target.secret_kind == _ONE_HOST for target in context.targets.values())
+    for pool_name, taken in demand(context.spec).items():
+        pool = context.pools.get(pool_name)
+        if pool is None:
+            continue
+        yield from _one_node(context, pool, list(taken))
+        yield from _whole_pool(pool, taken)
+        if one_host and not pool.is_cpu:
+            yield from _named_devices(pool, taken)
+    yield from _device_lists(context)
+
+
+def _one_node(context: Context, pool: Hardware, models: list[str]) -> Iterator[Diagnostic]:
+    for name in models:
+        count = context.spec.models[name].gpus.count
+        if count > pool.count:
+            what = "a CPU node runs one replica, with `count: 1`" if pool.is_cpu else f"one node of `{pool.name}` has {pool.count}"
+            yield Diagnostic(
+                "LD303",
+                f"`{name}` needs {count} GPUs for one replica, {what}",
+                ("models", name, "gpus"),
+                help=f"set `count` to {pool.count} or less; a replica across nodes is not supported yet",
+                notes=(Note("the pool", ("gpus", pool.name)),),
+            )
+
+
+def _whole_pool(pool: Hardware, taken: dict[str, int]) -> Iterator[Diagnostic]:
+    if pool.is_cpu or sum(taken.values()) <= pool.total:
+        return
+    running = 0
+    for name, units in taken.items():
+        running += units
+        if running > pool.total:
+            each = " + ".join(f"{units} ({name})" for name, units in taken.items())
+            yield Diagnostic(
+                "LD303",
+                f"pool `{pool.name}` has {pool.total} GPUs, its models take {sum(taken.values())}: {each}",
+                ("models", name, "gpus"),
+                help=f"give the pool more (`count` × `nodes`), or take {sum(taken.values()) - pool.total} from the models (`gpus.count` × `replicas`)",
+                notes=(Note("the pool", ("gpus", pool.name)),),
+            )
+            return
+
+
+def _named_devices(pool: Hardware, taken: dict[str, int]) -> Iterator[Diagnostic]:
+    need = sum(taken.values())
+    if pool.sliced and not pool.devices:
+        yield Diagnostic(
+            "LD311",
+            f"slices of `{pool.name}` have no index that docker could be given",
+            ("gpus", pool.name),
+            help="list their UUIDs in `devices` (`nvidia-smi -L` prints them), or build for kubernetes and helm only",
+            place=Place.KEY,
+        )
+    elif pool.devices and pool.nodes == 1 and len(pool.devices) < need <= pool.total:
+        yield Diagnostic(
+            "LD311",
+            f"`devices` of `{pool.name}` lists {len(pool.devices)}, its models take {need}",
+            ("gpus", pool.name, "devices"),
+            help="list more devices, or give the models fewer GPUs",
+        )
+
+
+def _device_lists(context: Context) -> Iterator[Diagnostic]:
+    owners: dict[str, tuple[str, int]] = {}
+    for name, pool in context.spec.gpus.items():
+        known = context.pools.get(name)
+        for index, device in enumerate(pool.devices or ()):
+            path = ("gpus", name, "devices", index)
+            if known is not None and device.isdecimal() and int(device) >= known.count:
+                yield Diagnostic(
+                    "LD311",
+                    f"device {device} is outside a node of {known.count} GPUs",
+                    path,
+                    help=f"indexes run from 0 to {known.count - 1}; `count` is what the whole node has",
+                )
+            if device in owners:
+                yield Diagnostic(
+                    "LD311",
+                    f"device `{device}` is listed twice",
+                    path,
+                    help="give each device to one pool, once",
+                    notes=(Note("first here", ("gpus", owners[device][0], "devices", owners[device][1])),),
+                )
+            owners.setdefault(device, (name, index))

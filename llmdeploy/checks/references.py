@@ -1,0 +1,107 @@
+"""Names that must exist elsewhere: pools, secrets, models, GPUs, engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdeploy import catalog
+from llmdeploy.checks import suggest
+from llmdeploy.checks.context import Context
+from llmdeploy.diagnostics import Diagnostic, Path
+from llmdeploy.plan.placement import pool_of
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    yield from _gpu_types(context)
+    for name in context.spec.models:
+        yield from _pool(context, name)
+        yield from _engine(context, name)
+        yield from _openllm(context, name)
+        model = context.spec.models[name]
+        yield from _secret(context, model.token, ("models", name, "token"))
+    yield from _secret(context, context.spec.gateway.auth, ("gateway", "auth"))
+    for index, route in enumerate(context.spec.routes):
+        if route.model is not None and route.model not in context.spec.models:
+            yield Diagnostic(
+                "LD204",
+                f"there is no model `{route.model}`",
+                ("routes", index, "model"),
+                help=suggest.one_of(route.model, context.spec.models, "models"),
+            )
+
+
+def _gpu_types(context: Context) -> Iterator[Diagnostic]:
+    for name, pool in context.spec.gpus.items():
+        if pool.type is not None and catalog.gpu(pool.type) is None:
+            yield Diagnostic(
+                "LD208",
+                f"`{pool.type}` is not a GPU of the catalog",
+                ("gpus", name, "type"),
+                help=suggest.one_of(pool.type, catalog.gpu_names(), "GPUs")
+                + "; hardware that is not listed is declared with `vendor`, `memory` and `capability` instead of `type`",
+            )
+
+
+def _pool(context: Context, name: str) -> Iterator[Diagnostic]:
+    stated = context.spec.models[name].gpus.pool
+    pools = context.spec.gpus
+    if stated is not None and stated not in pools:
+        yield Diagnostic(
+            "LD202",
+            f"there is no pool `{stated}`",
+            ("models", name, "gpus", "pool"),
+            help=suggest.one_of(stated, pools, "pools"),
+        )
+    elif pool_of(context.spec, name) is None:
+        count = context.spec.models[name].gpus.count
+        yield Diagnostic(
+            "LD205",
+            f"`{name}` must name its pool, for there are {len(pools)}",
+            ("models", name, "gpus"),
+            help=f"write `gpus: {{pool: {next(iter(pools))}, count: {count}}}`; pools: {suggest.names(pools)}",
+        )
+
+
+def _engine(context: Context, name: str) -> Iterator[Diagnostic]:
+    engine_name = context.engine_of(name)
+    if engine_name == "auto":
+        return
+    engine = context.engines.get(engine_name)
+    if engine is None:
+        yield Diagnostic(
+            "LD209",
+            f"there is no engine `{engine_name}`",
+            ("models", name, "engine"),
+            help=suggest.one_of(engine_name, context.engines, "engines"),
+        )
+        return
+    version = context.spec.models[name].engine_version
+    if version is not None and version not in engine.versions:
+        yield Diagnostic(
+            "LD209",
+            f"version `{version}` of {engine_name} is not in the catalog",
+            ("models", name, "engine_version"),
+            help=suggest.one_of(version, engine.versions, "versions"),
+        )
+
+
+def _openllm(context: Context, name: str) -> Iterator[Diagnostic]:
+    tag = context.spec.models[name].source.openllm
+    if tag is not None and catalog.bento(tag) is None:
+        yield Diagnostic(
+            "LD211",
+            f"OpenLLM has no model tag `{tag}`",
+            ("models", name, "source", "openllm"),
+            help=suggest.one_of(tag, sorted({bento.tag for bento in catalog.bentos()}), "tags"),
+        )
+
+
+def _secret(context: Context, name: str | None, path: Path) -> Iterator[Diagnostic]:
+    if name is not None and name not in context.spec.secrets:
+        yield Diagnostic(
+            "LD203",
+            f"there is no secret `{name}`",
+            path,
+            help=suggest.one_of(name, context.spec.secrets, "secrets")
+            + "; a secret is declared like `secrets: {hf-token: {env: HF_TOKEN}}`",
+        )

@@ -1,0 +1,50 @@
+"""What a plan needs and a target lacks is an error, at the line that asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdeploy.checks.context import Context
+from llmdeploy.diagnostics import Diagnostic, Path
+from llmdeploy.plan.model import MountKind, Plan
+from llmdeploy.plan.placement import demand
+from llmdeploy.targets.base import Feature
+
+
+def needs(context: Context, plan: Plan) -> Iterator[tuple[Feature, Path, str]]:
+    """Yield what the plan needs of a target, where it is asked for, and the way out."""
+    for service in plan.services:
+        if service.mount(MountKind.MODEL) is not None:
+            yield (
+                Feature.LOCAL_MODEL,
+                (*service.origin, "source"),
+                "a Pod may start on any node: put the model on the Hub, or into an image of your own (`image`), "
+                "or build for one host: `targets: {docker: {}, compose: {}}`",
+            )
+        if service.build is not None and context.spec.models[service.name].image is None:
+            yield (
+                Feature.BUILD,
+                (*service.origin, "source"),
+                "name where the image will be pushed with `image: registry/name:tag`, build it from the emitted Dockerfile "
+                "and push it there; or build for one host: `targets: {docker: {}, compose: {}}`",
+            )
+    for name, taken in demand(context.spec).items():
+        pool = context.pools[name]
+        # A CPU node runs one replica of each model that names it.
+        units = max(taken.values()) if pool.is_cpu else sum(taken.values())
+        if pool.nodes > 1 and units > pool.count:
+            yield (
+                Feature.MANY_NODES,
+                ("gpus", name, "nodes"),
+                f"the models of `{name}` take {units} GPUs and one node has {pool.count}: run fewer, "
+                "or build for a cluster: `targets: {kubernetes: {}, helm: {}}`",
+            )
+
+
+def check(context: Context, plan: Plan) -> Iterator[Diagnostic]:
+    needed = list(needs(context, plan))
+    for target in context.targets.values():
+        for feature, path, way_out in needed:
+            if feature not in target.features:
+                yield Diagnostic("LD401", f"target `{target.name}` lacks {feature.value}", path, help=way_out)
+        yield from target.check(plan)

@@ -1,0 +1,24 @@
+"""What is known outside llm.yaml. Gathering it is the one impure phase; the result is a plain value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from llmdeploy.catalog import ModelFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`models` by source as llm.yaml spells it; `files` the texts of named files, None where one cannot be read.
+
+    `spec_dir` is the way from the output root to the directory of llm.yaml, with `/`.
+    """
+
+    models: Mapping[str, ModelFacts] = field(default_factory=dict)
+    files: Mapping[str, str | None] = field(default_factory=dict)
+    directories: Mapping[str, bool] = field(default_factory=dict)
+    spec_dir: str = ".."
+
+
+__all__ = ["Facts", "ModelFacts"]

@@ -1,0 +1,43 @@
+"""Finds out what stands beside llm.yaml: chat templates and the config.json of local models."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from llmdeploy.catalog import ModelFacts, facts_from_config
+from llmdeploy.facts import Facts
+from llmdeploy.spec.model import Spec
+
+
+def gather(spec: Spec, directory: Path, output: Path) -> Facts:
+    """Read what `spec` names. `directory` holds llm.yaml, `output` will hold the artifacts. Never raises."""
+    templates = {m.chat_template for m in spec.models.values() if m.chat_template}
+    paths = {m.source.path for m in spec.models.values() if m.source.path}
+    # `~` belongs to the machine where the artifacts run, so nothing is said of such a directory here.
+    local = {path: directory / path for path in paths if not path.startswith("~")}
+    models = {path: _config(place / "config.json") for path, place in local.items()}
+    return Facts(
+        models={path: facts for path, facts in models.items() if facts is not None},
+        files={name: _text(directory / name) for name in templates},
+        directories={path: place.is_dir() for path, place in local.items()},
+        spec_dir=Path(os.path.relpath(directory.resolve(), output.resolve())).as_posix(),
+    )
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError, ValueError):
+        return None
+
+
+def _config(path: Path) -> ModelFacts | None:
+    text = _text(path)
+    try:
+        config: Any = json.loads(text) if text else None
+    except ValueError:
+        return None
+    return facts_from_config(config, source=str(path.name)) if isinstance(config, dict) else None

@@ -1,0 +1,86 @@
+"""Pools of llm.yaml as hardware: what the catalog knows, overridden by what the file states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from llmdeploy import catalog
+from llmdeploy.spec.model import Pool, Spec
+
+_RESOURCES = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """One pool. `memory_gib` is of one GPU, or of the node where `vendor` is cpu; `count` is GPUs per node."""
+
+    name: str
+    vendor: str
+    title: str
+    memory_gib: float | None
+    capability: str | None
+    arch: str | None
+    resource: str | None
+    products: tuple[str, ...]
+    count: int
+    nodes: int
+    devices: tuple[str, ...]
+    sliced: bool
+    """Its unit is a slice of a GPU (MIG), which has no index on the host."""
+
+    @property
+    def is_cpu(self) -> bool:
+        return self.vendor == "cpu"
+
+    @property
+    def total(self) -> int:
+        return self.count * self.nodes
+
+
+def hardware(spec: Spec) -> dict[str, Hardware]:
+    """Return the pools whose GPU is known; an unknown one has its diagnostic elsewhere."""
+    return dict(_pools(spec))
+
+
+def _pools(spec: Spec) -> Iterator[tuple[str, Hardware]]:
+    free = _free_indexes(spec)
+    for name, pool in spec.gpus.items():
+        gpu = catalog.gpu(pool.type) if pool.type else None
+        if gpu is None and pool.type is not None:
+            continue
+        vendor = pool.vendor or (gpu.vendor if gpu else "nvidia")
+        is_cpu = vendor == "cpu"
+        resource = None if is_cpu else pool.resource or (gpu.resource if gpu else _RESOURCES[vendor])
+        sliced = pool.resource is not None and "mig-" in pool.resource
+        count = pool.count or 1
+        yield (
+            name,
+            Hardware(
+                name=name,
+                vendor=vendor,
+                title=gpu.name if gpu else f"{vendor} GPU",
+                memory_gib=pool.memory or (gpu.memory_gib if gpu else None),
+                capability=pool.capability or (gpu.capability if gpu else None),
+                arch=gpu.arch if gpu else None,
+                resource=resource,
+                # A slice carries the product label of its profile, which only the cluster knows.
+                products=tuple(gpu.node_products) if gpu and not sliced else (),
+                count=count,
+                nodes=pool.nodes,
+                devices=_devices(pool, count, free, is_cpu or sliced),
+                sliced=sliced,
+            ),
+        )
+
+
+def _free_indexes(spec: Spec) -> Iterator[str]:
+    """Yield the host's device indexes that no pool names for itself: pools of one host must not overlap."""
+    named = {device for pool in spec.gpus.values() for device in pool.devices or ()}
+    return (str(index) for index in range(1 << 20) if str(index) not in named)
+
+
+def _devices(pool: Pool, count: int, free: Iterator[str], unnamed: bool) -> tuple[str, ...]:
+    if pool.devices is not None:
+        return tuple(pool.devices)
+    return () if unnamed else tuple(next(free) for _ in range(count))
