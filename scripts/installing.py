@@ -36,13 +36,14 @@ def run(*argv: str | os.PathLike[str], remedy: str, env: dict[str, str] | None =
 
 
 @contextmanager
-def installing(folder: Path, label: str) -> Iterator[Path | None]:
+def installing(folder: Path, label: str, recipe: str = "") -> Iterator[Path | None]:
     """Yield an empty folder to fill, or None when `folder` is complete.
 
-    A folder counts as complete once it holds `.complete`, written last: an interrupted
-    installation is begun again, a finished one costs nothing.
+    A folder counts as complete once it holds `.complete` with the recipe it was made by, written
+    last: an interrupted or outdated installation is begun again, a finished one costs nothing.
     """
-    if (folder / ".complete").exists():
+    complete = folder / ".complete"
+    if complete.exists() and complete.read_text() == recipe:
         say(f"{label}: present")
         yield None
         return
@@ -51,7 +52,7 @@ def installing(folder: Path, label: str) -> Iterator[Path | None]:
     folder.mkdir(parents=True)
     start = time.monotonic()
     yield folder
-    (folder / ".complete").touch()
+    complete.write_text(recipe)
     say(f"{label}: installed in {time.monotonic() - start:.0f} s")
 
 
@@ -62,10 +63,10 @@ def engine_venv(name: str, requirements: str) -> Path:
     packages, and none of them is asked when it reads a command line.
     """
     home = TOOLS / name
-    with installing(home, name) as folder:
+    pins = ROOT / "scripts/requirements" / requirements
+    with installing(home, name, recipe=pins.read_text()) as folder:
         if folder:
-            python = folder / "bin/python"
-            pip = (python, "-m", "pip", "install", "--quiet")
+            pip = (folder / "bin/python", "-m", "pip", "install", "--quiet")
             run(sys.executable, "-m", "venv", folder, remedy="install Python's venv module")
             # From PyPI this is the CUDA build, which works too but is 10 times the size.
             index = os.environ.get("TORCH_INDEX_URL")
@@ -73,7 +74,6 @@ def engine_venv(name: str, requirements: str) -> Path:
                 *(*pip, "torch==2.13.0", *(("--index-url", index) if index else ())),
                 remedy="set TORCH_INDEX_URL to a package index that has PyTorch's CPU builds",
             )
-            pins = ROOT / "scripts/requirements" / requirements
             run(
                 *(*pip, "--no-deps", "--only-binary", ":all:", "--requirement", pins),
                 remedy="the pins are for CPython 3.11 to 3.13 on Linux, x86_64",

@@ -13,12 +13,17 @@ import io
 import json
 import sys
 from typing import Any
+from unittest.mock import MagicMock
+
+# SGLang imports its GPU compiler, a gigabyte, on the way to its parser, and asks it nothing there.
+for module in ("triton", "triton.language"):
+    sys.modules[module] = MagicMock()
+
+from sglang.srt.server_args import ServerArgs  # noqa: E402  (needs the stand-ins above)
 
 
 def parse(argv: list[str]) -> None:
     """The first steps of sglang.srt.server_args.prepare_server_args."""
-    from sglang.srt.server_args import ServerArgs
-
     parser = argparse.ArgumentParser(prog="sglang serve")
     ServerArgs.add_cli_args(parser)
     if "--config" in argv:
