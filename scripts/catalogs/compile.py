@@ -1,0 +1,141 @@
+"""Compile the reviewed sources beside this file to the JSON that `llmdeploy.catalog` reads.
+
+    python scripts/catalogs/compile.py            # writes
+    python scripts/catalogs/compile.py --check    # exit status 1 where a file would change
+
+One row stands on one line, so that a review sees which rows changed. bentos.json has its own script,
+bentos.py, because its source is a git checkout of somebody else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+CATALOG = ROOT / "llmdeploy" / "catalog"
+SCHEMAS = ROOT / "schemas" / "catalog"
+
+Row = dict[str, Any]
+
+#: How modelopt calls its scheme, and compressed-tensors its weights -> the word of llm.yaml.
+ALGORITHMS = {"FP8": "fp8", "NVFP4": "nvfp4", "MIXED_PRECISION": "mixed"}
+COMPRESSED = {("int", 4): "int4", ("int", 8): "int8", ("float", 8): "fp8"}
+
+#: A config.json names the number of routed experts in one of these ways.
+EXPERT_KEYS = ("num_experts", "num_local_experts", "n_routed_experts")
+
+
+def outputs() -> dict[str, str]:
+    """Every file that this script owns, by name, as it should be now."""
+    return {
+        "gpus.json": as_list(checked("gpus", gpus())),
+        "models.json": as_list(checked("models", models())),
+        "gated.json": as_list(checked("gated", read("gated.yaml"))),
+    }
+
+
+def gpus() -> list[Row]:
+    source = read("gpus.yaml")
+    empty: Row = {"capability": None, "arch": None, "node_product": [], "smi_names": []}
+
+    def cite(text: str) -> str:
+        return re.sub(r"@([a-z]+)", lambda match: source["sources"][match[1]], text)
+
+    rows = [empty | source["defaults"][row["vendor"]] | row for row in source["gpus"]]
+    return [row | {"source": cite(row["source"])} for row in rows]
+
+
+def models() -> list[Row]:
+    lines = (HERE / "model_configs.jsonl").read_text().splitlines()
+    facts = {row["model"]: model(row["model"], row) for row in map(json.loads, lines)}
+    own = read("models.yaml")
+    for row in own["corrected"]:
+        fact = facts[row["id"]]
+        fact["max_context"] = row["max_position_embeddings"]
+        fact["source"] += f"; max_position_embeddings: {row['source']}"
+    for row in own["added"]:
+        facts[row["id"]] = model(row["id"], row)
+    for row in own["renamed"]:
+        old = facts[row["from"]]
+        facts[row["id"]] = old | {
+            "id": row["id"],
+            "source": f"{old['source']} ({row['source']}, {row['from']})",
+        }
+    return [facts[name] for name in sorted(facts, key=str.lower)]
+
+
+def model(name: str, config: Row) -> Row:
+    """The few facts that checks need of every model, from the text part of its config.json.
+
+    max_context is max_position_embeddings as it stands. For some rope types engines derive another value (yarn:
+    factor x original_max_position_embeddings); every such config here already states that product.
+    """
+    return {
+        "id": name,
+        "model_type": config.get("model_type"),
+        "heads": config["num_attention_heads"],
+        "kv_heads": config.get("num_key_value_heads"),
+        "max_context": config.get("max_position_embeddings"),
+        "vocab": config["vocab_size"],
+        "experts": next((config[key] for key in EXPERT_KEYS if config.get(key)), None),
+        "quantization": quantization(config),
+        "source": config["source"],
+    }
+
+
+def quantization(config: Row) -> str | None:
+    """What the checkpoint is, in the words of llm.yaml; `mixed` where one word cannot say it."""
+    declared = config.get("quantization_config") or {}
+    exported = config.get("hf_quant_config") or {}
+    if algorithm := exported.get("quant_algo") or declared.get("quant_algo"):
+        return ALGORITHMS[algorithm]
+    method = declared.get("quant_method")
+    if method != "compressed-tensors":
+        return str(method) if method else None
+    if str(declared.get("format", "")).startswith("mxfp4"):
+        return "mxfp4"
+    groups = [group["weights"] for group in declared["config_groups"].values()]
+    kinds = {(weights["type"], weights["num_bits"]) for weights in groups}
+    return COMPRESSED[kinds.pop()] if len(kinds) == 1 else "mixed"
+
+
+def read(name: str) -> Any:
+    return yaml.safe_load((HERE / name).read_text())
+
+
+def checked(name: str, rows: list[Row]) -> list[Row]:
+    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+    jsonschema.validate(rows, schema, cls=jsonschema.Draft202012Validator)
+    return rows
+
+
+def as_list(rows: Iterable[Row]) -> str:
+    return (
+        "[\n"
+        + ",\n".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
+        + "\n]\n"
+    )
+
+
+def main(argv: list[str]) -> int:
+    stale = [n for n, text in outputs().items() if not (p := CATALOG / n).exists() or p.read_text() != text]
+    if "--check" in argv:
+        print(*(f"{name} is stale: run {Path(__file__).name}" for name in stale), sep="\n", file=sys.stderr)
+        return 1 if stale else 0
+    for name in stale:
+        (CATALOG / name).write_text(outputs()[name])
+        print(f"wrote {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,189 @@
+"""The catalog: complete, sourced, unambiguous, and equal to what its sources compile to."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from llmdeploy import catalog
+
+ROOT = Path(__file__).parents[2]
+CATALOG = ROOT / "llmdeploy" / "catalog"
+
+#: The contract: docs and llm.yaml name GPUs by these.
+IDS = """t4 l4 a10g a40 l40s rtx-3090 rtx-4090 rtx-5090 rtx-pro-6000 a100-sxm-40gb a100-sxm-80gb h100-sxm-80gb
+h100-pcie-80gb h200-sxm-141gb b200-sxm-180gb gb200 gb10 mi300x mi325x mi355x gaudi3 arc-b70 cpu""".split()
+
+
+def test_committed_json_is_what_the_sources_compile_to() -> None:
+    """Nobody edits the compiled files by hand."""
+    argv = [sys.executable, str(ROOT / "scripts" / "catalogs" / "compile.py"), "--check"]
+    assert subprocess.run(argv, capture_output=True, text=True).stderr.strip() == ""
+
+
+@pytest.mark.parametrize("name", ["gpus", "models", "gated", "bentos"])
+def test_committed_json_obeys_its_closed_schema(name: str) -> None:
+    schema = json.loads((ROOT / "schemas" / "catalog" / f"{name}.schema.json").read_text())
+    content = json.loads((CATALOG / f"{name}.json").read_text())
+    jsonschema.validate(
+        [content] if name == "bentos" else content, schema, cls=jsonschema.Draft202012Validator
+    )
+
+
+def test_every_gpu_of_the_contract_is_there_in_its_order() -> None:
+    assert list(catalog.gpu_names()) == IDS
+
+
+def test_no_spelling_names_two_gpus() -> None:
+    """Ids, aliases, labels and nvidia-smi names share one lookup."""
+    spelled = Counter(
+        name.lower().replace(" ", "-")
+        for gpu in catalog.gpus()
+        for name in {
+            *(n.lower().replace(" ", "-") for n in (gpu.id, *gpu.aliases, *gpu.node_product, *gpu.smi_names))
+        }
+    )
+    assert [name for name, count in spelled.items() if count > 1] == []
+
+
+@pytest.mark.parametrize(
+    ("spelling", "gpu_id"),
+    [
+        ("H100", "h100-sxm-80gb"),
+        ("h100-80gb", "h100-sxm-80gb"),
+        ("NVIDIA-H100-80GB-HBM3", "h100-sxm-80gb"),
+        ("NVIDIA H100 PCIe", "h100-pcie-80gb"),
+        ("A100-80GB", "a100-sxm-80gb"),
+        ("A100_40GB", "a100-sxm-40gb"),
+        ("L40S", "l40s"),
+        ("4090", "rtx-4090"),
+        ("rtx 4090", "rtx-4090"),
+        ("MI300X", "mi300x"),
+        ("CPU", "cpu"),
+    ],
+)
+def test_common_spellings_name_the_gpu(spelling: str, gpu_id: str) -> None:
+    gpu = catalog.gpu(spelling)
+    assert gpu is not None and gpu.id == gpu_id
+
+
+def test_what_is_not_a_gpu_is_none() -> None:
+    assert catalog.gpu("h1000") is None
+    assert catalog.gpu("") is None
+
+
+def test_memory_is_what_the_driver_offers_not_what_the_box_says() -> None:
+    """80 GB is never 80 GiB: a plan made with 80 would hand 0.8 GiB too much to the KV cache."""
+    h100 = catalog.gpu("h100")
+    assert h100 is not None and h100.memory_gib == 79.18 and h100.sm == 90
+    assert [gpu.id for gpu in catalog.gpus() if gpu.memory_gib is None] == ["cpu"]
+
+
+def test_nvidia_smi_names_are_taken_literally() -> None:
+    h200 = catalog.gpu_by_smi("NVIDIA H200\n")
+    assert h200 is not None and h200.id == "h200-sxm-141gb"
+    assert catalog.gpu_by_smi("h200") is None
+
+
+def test_every_accelerator_has_the_resource_of_its_vendor() -> None:
+    resources = {gpu.vendor: gpu.resource for gpu in catalog.gpus()}
+    assert resources == {
+        "nvidia": "nvidia.com/gpu",
+        "amd": "amd.com/gpu",
+        "habana": "habana.ai/gaudi",
+        "intel": "gpu.intel.com/xe",
+        "cpu": None,
+    }
+
+
+def test_nothing_can_be_changed() -> None:
+    gpu = catalog.gpus()[0]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        gpu.name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("hub_id", "heads", "kv_heads", "max_context", "quantization"),
+    [
+        ("meta-llama/Llama-3.3-70B-Instruct", 64, 8, 131072, None),
+        ("meta-llama/Llama-3.1-8B-Instruct", 32, 8, 131072, None),
+        ("Qwen/Qwen3-8B", 32, 8, 40960, None),
+        ("mistralai/Mistral-7B-Instruct-v0.3", 32, 8, 32768, None),
+        ("qwen/qwen2.5-7b-instruct", 28, 4, 32768, None),
+        ("deepseek-ai/DeepSeek-R1", 128, 128, 163840, "fp8"),
+        ("openai/gpt-oss-20b", 64, 8, 131072, "mxfp4"),
+        ("moonshotai/Kimi-K2.5", 64, 64, 262144, "int4"),
+        ("nvidia/GLM-5.1-NVFP4", 64, 64, 202752, "nvfp4"),
+        ("nvidia/Qwen3.6-27B-NVFP4", 24, 4, 262144, "mixed"),
+    ],
+)
+def test_models_that_users_deploy_are_known(
+    hub_id: str, heads: int, kv_heads: int, max_context: int, quantization: str | None
+) -> None:
+    facts = catalog.model(hub_id)
+    assert facts is not None
+    assert (facts.heads, facts.kv_heads, facts.max_context, facts.quantization) == (
+        heads,
+        kv_heads,
+        max_context,
+        quantization,
+    )
+
+
+def test_every_fact_has_a_source() -> None:
+    for row in (*catalog.gpus(), *catalog.models().values()):
+        assert len(row.source) > 10, row.id
+
+
+@pytest.mark.parametrize(
+    ("hub_id", "expected"),
+    [
+        ("meta-llama/Llama-3.3-70B-Instruct", True),
+        ("META-LLAMA/llama-3.1-8b", True),
+        ("google/gemma-3-27b-it", True),
+        ("mistralai/Mistral-7B-Instruct-v0.3", True),
+        ("Qwen/Qwen3-8B", False),
+        ("someone/meta-llama", False),
+    ],
+)
+def test_gated_repositories_are_known_by_pattern(hub_id: str, expected: bool) -> None:
+    assert catalog.gated(hub_id) is expected
+
+
+@pytest.mark.parametrize("tag", ["llama3.3:70b", "llama3.3:70b-instruct-c968", "Llama3.3:70B"])
+def test_a_bento_answers_to_its_alias_and_to_its_full_tag(tag: str) -> None:
+    bento = catalog.bento(tag)
+    assert bento is not None
+    assert bento.hub_id == "meta-llama/Llama-3.3-70B-Instruct"
+    assert (bento.gpu_type, bento.gpus, bento.tensor_parallel) == ("nvidia-a100-80gb", 2, 2)
+    assert (bento.vllm, bento.bentoml, bento.max_model_len) == ("0.8.5", "1.4.12", 4096)
+    assert bento.args["max_model_len"] == catalog.BentoArg("max_model_len", "int", 4096)
+    assert "HF_TOKEN" in bento.env
+
+
+def test_what_is_not_a_bento_is_none() -> None:
+    assert catalog.bento("llama3.3") is None
+    assert catalog.bento("meta-llama/Llama-3.3-70B-Instruct") is None
+
+
+def test_bentos_are_pinned_to_one_commit_and_their_tags_are_unique() -> None:
+    known = catalog.bentos()
+    assert len(known.commit) == 40
+    tags = Counter(tag for bento in known.all for tag in (bento.tag, *bento.aliases))
+    assert [tag for tag, count in tags.items() if count > 1] == []
+
+
+def test_the_catalog_is_read_on_first_use_and_imports_nothing_else_of_llmdeploy() -> None:
+    code = (
+        "import sys, llmdeploy.catalog as c, llmdeploy.catalog.hardware as h;"
+        "print([m for m in sys.modules if m.startswith('llmdeploy.') and not m.startswith('llmdeploy.catalog')],"
+        "h.gpus.cache_info().misses)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, cwd=ROOT).strip() == "[] 0"
