@@ -1,4 +1,4 @@
-"""The plain scalars of YAML 1.2's core schema: `yes` is text, `0o17` is 15, `12e5` remembers how it was written."""
+"""Plain scalars by YAML 1.2's core schema: `yes` is text, `0o17` is 15, `12e5` knows how it was written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_FLOAT = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+)
 
 
 class PlainNumber:

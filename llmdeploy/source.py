@@ -1,7 +1,7 @@
 """YAML text -> plain data, and where each key and value stands.
 
-Everything that llm.yaml does not use (tags, merge keys, several documents) is refused here, and every bound that keeps a
-hostile file cheap is kept here: its size, its depth, and how far its aliases expand.
+Everything that llm.yaml does not use (tags, merge keys, several documents) is refused here, and every
+bound that keeps a hostile file cheap is kept here: its size, its depth, and how far its aliases expand.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import yaml
 
@@ -98,7 +98,9 @@ def read(text: str, file: str = "llm.yaml") -> tuple[Source, list[Diagnostic]]:
 
 def _refuse_text(source: Source) -> Diagnostic | None:
     if len(source.text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        return Diagnostic("LD004", "the file is larger than 1 MiB", help="an llm.yaml of a thousand models is smaller")
+        return Diagnostic(
+            "LD004", "the file is larger than 1 MiB", help="an llm.yaml of a thousand models is smaller"
+        )
     found = _NOT_TEXT.search(source.text)
     if found is None:
         return None
@@ -118,7 +120,9 @@ def _not_a_mapping(root: yaml.Node | None) -> Diagnostic:
         return Diagnostic("LD006", "the file is empty", help=help)
     what = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
     span = _span(root)
-    return Diagnostic("LD006", f"the file is {what}, not a mapping", help=help, line=span.line, column=span.column)
+    return Diagnostic(
+        "LD006", f"the file is {what}, not a mapping", help=help, line=span.line, column=span.column
+    )
 
 
 class _Walk:
@@ -133,7 +137,9 @@ class _Walk:
     def value(self, node: yaml.Node, path: Path, key: Span | None = None) -> Any:
         self.weight += 1 + len(node.value) // 64
         if self.weight > MAX_NODES:
-            raise yaml_nodes.too_large(node.start_mark, f"it comes to more than {MAX_NODES} values, aliases expanded")
+            raise yaml_nodes.too_large(
+                node.start_mark, f"it comes to more than {MAX_NODES} values, aliases expanded"
+            )
         if len(path) > yaml_nodes.MAX_DEPTH:
             raise yaml_nodes.too_large(node.start_mark, "an alias stands inside its own anchor")
         self.spans[path] = Spans(key, _span(node))
@@ -143,7 +149,7 @@ class _Walk:
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node, path)
+        return self._scalar(cast(yaml.ScalarNode, node), path)
 
     def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         data: dict[str, Any] = {}
@@ -158,7 +164,7 @@ class _Walk:
                 data[key] = self.value(value_node, (*path, key), span)
         return data
 
-    def _scalar(self, node: yaml.Node, path: Path) -> Any:
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
         if node.style:
             self.opaque.append((node.start_mark.index, node.end_mark.index))
             return node.value
@@ -166,7 +172,9 @@ class _Walk:
             return plain_scalar(node.value)
         except ValueError:
             self.problems.append(
-                Diagnostic("LD105", f"a number of {len(node.value)} characters", path, "put quotes around text")
+                Diagnostic(
+                    "LD105", f"a number of {len(node.value)} characters", path, "put quotes around text"
+                )
             )
             return node.value
 
@@ -177,11 +185,15 @@ class _Walk:
             return None
         key = self._scalar(node, path)
         if key == "<<" and not node.style:
-            self._refuse(node, path, "merge keys (`<<`) are not supported", "repeat the keys, or alias a whole value")
+            self._refuse(
+                node, path, "merge keys (`<<`) are not supported", "repeat the keys, or alias a whole value"
+            )
             return None
         if not isinstance(key, str):
             written = node.value or "null"
-            self._refuse(node, path, f"the key `{written}` is not text", f'put quotes around it: `"{node.value}"`')
+            self._refuse(
+                node, path, f"the key `{written}` is not text", f'put quotes around it: `"{node.value}"`'
+            )
             return None
         return key
 
@@ -190,13 +202,22 @@ class _Walk:
         help = "keep one of the two"
         self.problems.append(
             Diagnostic(
-                "LD003", f"`{key}` is given twice", (*path, key), help, (first,), Place.KEY, span.line, span.column
+                "LD003",
+                f"`{key}` is given twice",
+                (*path, key),
+                help,
+                (first,),
+                Place.KEY,
+                span.line,
+                span.column,
             )
         )
 
     def _refuse(self, node: yaml.Node, path: Path, message: str, help: str) -> None:
         mark = node.start_mark
-        self.problems.append(Diagnostic("LD005", message, path, help, line=mark.line + 1, column=mark.column + 1))
+        self.problems.append(
+            Diagnostic("LD005", message, path, help, line=mark.line + 1, column=mark.column + 1)
+        )
 
 
 def _span(node: yaml.Node) -> Span:

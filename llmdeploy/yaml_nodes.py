@@ -24,8 +24,12 @@ class Refused(Exception):  # noqa: N818  it never leaves the reader
 
 
 def too_large(mark: yaml.Mark | None, why: str) -> Refused:
-    place = {"line": mark.line + 1, "column": mark.column + 1} if mark else {}
-    return Refused(Diagnostic("LD004", f"the file cannot be read: {why}", **place))
+    line, column = _place(mark)
+    return Refused(Diagnostic("LD004", f"the file cannot be read: {why}", line=line, column=column))
+
+
+def _place(mark: yaml.Mark | None) -> tuple[int | None, int | None]:
+    return (mark.line + 1, mark.column + 1) if mark else (None, None)
 
 
 class _Bounded:
@@ -86,9 +90,9 @@ def compose(text: str) -> yaml.Node | None:
 
 
 def _several(error: yaml.MarkedYAMLError) -> Diagnostic:
-    mark = error.problem_mark
-    place = {"line": mark.line + 1, "column": mark.column + 1} if mark else {}
-    return Diagnostic("LD005", "the file holds more than one document", help="remove what follows `---`", **place)
+    line, column = _place(error.problem_mark)
+    help = "remove what follows the second `---`"
+    return Diagnostic("LD005", "the file holds more than one document", help=help, line=line, column=column)
 
 
 # (what PyYAML or libyaml say, what is meant, what to write)
@@ -116,14 +120,26 @@ _WORDS: list[tuple[str, str, str]] = [
         "this line does not fit the lines above",
         "align the keys of one mapping, and the `-` of one list",
     ),
-    (r"undefined alias", "`*` refers to an anchor that is not there", "put quotes around text that begins with `*`"),
-    (r"unknown escape", "an unknown escape in a quoted text", r"write `\\` for one backslash, or use single quotes"),
+    (
+        r"undefined alias",
+        "`*` refers to an anchor that is not there",
+        "put quotes around text that begins with `*`",
+    ),
+    (
+        r"unknown escape",
+        "an unknown escape in a quoted text",
+        r"write `\\` for one backslash, or use single quotes",
+    ),
     (
         r"expected alphabetic or numeric",
         "`&` and `*` begin anchors and aliases",
         "put quotes around the value",
     ),
-    (r"expected node content|expected the node content", "a value is missing", "write the value, or remove the `,`"),
+    (
+        r"expected node content|expected the node content",
+        "a value is missing",
+        "write the value, or remove the `,`",
+    ),
 ]
 
 
@@ -142,8 +158,8 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> Diagnostic:
     begun = error.context_mark
     if begun and mark and begun.line != mark.line and error.context:
         notes = (Note(f"{error.context}, which begins on line {begun.line + 1}"),)
-    place = {"line": mark.line + 1, "column": mark.column + 1} if mark else {}
-    return Diagnostic("LD002", message, help=help, notes=notes, **place)
+    line, column = _place(mark)
+    return Diagnostic("LD002", message, help=help, notes=notes, line=line, column=column)
 
 
 def _one_line(error: Exception) -> str:

@@ -22,7 +22,9 @@ class Short:
     expand: Callable[[Any], dict[str, Any]]
     schema: JsonSchemaValue
 
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         return {"anyOf": [handler(core), self.schema]}
 
 

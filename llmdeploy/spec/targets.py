@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from llmdeploy.spec.types import AnyText, Name, Port, Size, Text, problem
+from llmdeploy.spec.types import AnyText, Json, Name, Port, Size, Text, problem
 
 
 def _address(value: str) -> str:
     try:
         ipaddress.ip_address(value)
     except ValueError:
-        raise problem("LD105", f"`{value}` is not an IP address", "write `127.0.0.1`, or `0.0.0.0` for every interface") from None
+        raise problem(
+            "LD105", f"`{value}` is not an IP address", "write `127.0.0.1`, or `0.0.0.0` for every interface"
+        ) from None
     return value
 
 
@@ -22,7 +24,9 @@ Address = Annotated[Text, AfterValidator(_address)]
 
 
 class Options(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", strict=True, allow_inf_nan=False, frozen=True, protected_namespaces=()
+    )
 
 
 class Docker(Options):
@@ -35,7 +39,7 @@ class Docker(Options):
 class Compose(Docker):
     """`out/compose`: a Compose project."""
 
-    overrides: dict[str, Any] = Field(
+    overrides: dict[str, Json] = Field(
         {},
         description="Merged into compose.yaml at the end; judged by the Compose specification.",
         examples=[{"services": {"chat": {"mem_limit": "64g"}}}],
@@ -43,13 +47,20 @@ class Compose(Docker):
 
 
 class Ingress(Options):
-    class_: Literal["nginx"] = Field("nginx", alias="class", description="Ingress class; ingress-nginx's annotations.")
+    class_: Literal["nginx"] = Field(
+        "nginx", alias="class", description="Ingress class; ingress-nginx's annotations."
+    )
 
 
 class GatewayApi(Options):
     """The Gateway that HTTPRoutes attach to: made here (`class`), or one that is there (`name`)."""
 
-    class_: Name | None = Field(None, alias="class", description="GatewayClass of a Gateway that is made here. Default: traefik.", examples=["traefik", "eg"])
+    class_: Name | None = Field(
+        None,
+        alias="class",
+        description="GatewayClass of a Gateway that is made here. Default: traefik.",
+        examples=["traefik", "eg"],
+    )
     name: Name | None = Field(None, description="A Gateway that is there already.")
     namespace: Name | None = Field(None, description="Its namespace.")
     section: Name | None = Field(None, description="Its listener.")
@@ -64,23 +75,31 @@ class Toleration(Options):
 
 
 class Resources(Options):
-    cpu: Annotated[float, Field(gt=0)] | None = Field(None, description="Cores requested by one replica. Default: 2 + 2 for each GPU.", examples=[8])
-    memory: Size | None = Field(None, description="Memory of one replica, request and limit.", examples=["64GiB"])
+    cpu: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Cores requested by one replica. Default: 2 + 2 for each GPU.", examples=[8]
+    )
+    memory: Size | None = Field(
+        None, description="Memory of one replica, request and limit.", examples=["64GiB"]
+    )
 
 
 class Patch(Options):
-    """A part of an object that is merged into what the compiler made. Lists whose items have a name merge by it."""
+    """A part of an object, merged into what the compiler made. Lists whose items have a name merge by it."""
 
     kind: Text = Field(description="Kind of the objects.", examples=["Deployment"])
     name: Text | None = Field(None, description="Name of the object; default: every one of this kind.")
-    patch: dict[str, Any] = Field(description="What is merged.", examples=[{"spec": {"revisionHistoryLimit": 1}}])
+    patch: dict[str, Json] = Field(
+        description="What is merged.", examples=[{"spec": {"revisionHistoryLimit": 1}}]
+    )
 
 
 class Kubernetes(Options):
     """`out/kubernetes`: manifests with a kustomization.yaml."""
 
     namespace: Name | None = Field(None, description="Namespace. Default: the name of the project.")
-    routing: Literal["gateway-api", "ingress", "none"] = Field("gateway-api", description="How routes are reached.")
+    routing: Literal["gateway-api", "ingress", "none"] = Field(
+        "gateway-api", description="How routes are reached."
+    )
     ingress: Ingress = Field(Ingress(), description="For `routing: ingress`.")
     gateway: GatewayApi = Field(GatewayApi(), description="For `routing: gateway-api`.")
     node_selector: dict[Text, AnyText] = Field({}, description="Labels of the nodes that engines run on.")

@@ -5,30 +5,35 @@ A validator raises `problem(...)`, whose type is a diagnostic code; `parse` hand
 
 from __future__ import annotations
 
+import math
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from llmdeploy.source import PlainNumber
+from llmdeploy.numbers import PlainFloat, PlainInt, PlainNumber
+from llmdeploy.spec.words import describe
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 SIZE = r"^[0-9]+(\.[0-9]+)?(MiB|GiB|TiB)$"
 DURATION = r"^[0-9]+(\.[0-9]+)?(s|m|h)$"
 CAPABILITY = r"^[0-9]{1,2}\.[0-9]$"
 SEGMENTS = r"^(/[A-Za-z0-9._~-]+)+/?$"
+HOST_NAME = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 HUB_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 
+_MOST_GIB = float(1 << 20)
 _GIB = {"MiB": 1 / 1024, "GiB": 1.0, "TiB": 1024.0}
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
-def problem(code: str, message: str, help: str) -> PydanticCustomError:
-    """Return an error that `parse` turns into the diagnostic `code` with this message and help."""
-    # Braces would be read as a template by pydantic; both texts travel in the context instead.
-    return PydanticCustomError(code, "{message}", {"message": message, "help": help})  # type: ignore[arg-type]
+def problem(code: str, message: str, help: str, at: tuple[str, ...] = ()) -> PydanticCustomError:
+    """Return an error that `parse` turns into the diagnostic `code`, at `at` below where it is raised."""
+    # Braces would be read as a template by pydantic; the texts travel in the context instead.
+    context = {"message": message, "help": help, "at": at}
+    return PydanticCustomError(code, "{message}", context)
 
 
 def _as_written(value: Any) -> Any:
@@ -49,27 +54,62 @@ def _matches(pattern: str, what: str, example: str) -> AfterValidator:
 
 def _gib(value: Any) -> Any:
     text = _as_written(value)
+    help = "write a number with MiB, GiB or TiB, like `48GiB`"
     if not isinstance(text, str):
-        return value
+        raise problem("LD103", f"a size is wanted, not {describe(value)}", help)
     if re.fullmatch(SIZE, text) is None:
-        raise problem("LD105", f"`{text}` is not a size", "write a number with MiB, GiB or TiB, like `48GiB`")
+        raise problem("LD105", f"`{text}` is not a size", help)
     size = float(text[:-3]) * _GIB[text[-3:]]
-    if size <= 0:
-        raise problem("LD104", f"`{text}` is not a size above zero", "write a size like `48GiB`")
+    if not 0 < size <= _MOST_GIB:
+        raise problem("LD104", f"`{text}` is not a size between 0 and 1024TiB", "write a size like `48GiB`")
     return size
 
 
 def _seconds(value: Any) -> Any:
     text = _as_written(value)
+    help = "write a number with s, m or h, like `20m`"
     if not isinstance(text, str):
-        return value
+        raise problem("LD103", f"a duration is wanted, not {describe(value)}", help)
     if re.fullmatch(DURATION, text) is None:
-        raise problem("LD105", f"`{text}` is not a duration", "write a number with s, m or h, like `20m`")
-    seconds = round(float(text[:-1]) * _SECONDS[text[-1]])
+        raise problem("LD105", f"`{text}` is not a duration", help)
+    seconds = float(text[:-1]) * _SECONDS[text[-1]]
     if not 1 <= seconds <= 86400:
         raise problem("LD104", f"`{text}` is not between 1s and 24h", "write a duration like `20m`")
-    return seconds
+    return round(seconds)
 
+
+def _version(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise problem("LD103", f"`version` takes the number 1, not {describe(value)}", "write `version: 1`")
+    if value != 1:
+        raise problem(
+            "LD107", f"this release does not read version {value} of llm.yaml", "write `version: 1`"
+        )
+    return 1
+
+
+def _plain(value: Any) -> Any:
+    """Any JSON, with ordinary numbers: it is written out as YAML, where our subclasses are unknown."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    value = _finite(value)
+    if isinstance(value, PlainInt):
+        return int(value)
+    return float(value) if isinstance(value, PlainFloat) else value
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise problem("LD104", f"{describe(value)} is not finite", "put quotes around text")
+    return value
+
+
+Version = Annotated[Literal[1], BeforeValidator(_version)]
+Json = Annotated[Any, AfterValidator(_plain)]
+Argument = Annotated[Any, AfterValidator(_finite)]
+"""Any JSON; its numbers remember how they were written, for the flag may want text."""
 
 Text = Annotated[str, BeforeValidator(_as_written), Field(min_length=1)]
 """Text that is not empty; a plain number is taken as written."""
@@ -84,6 +124,7 @@ AnyText = Annotated[
 Name = Annotated[str, _matches(DNS_LABEL, "a name", "chat-8b"), Field(pattern=DNS_LABEL, max_length=63)]
 """A DNS label, for it becomes the name of containers, Services and volumes."""
 
+HostName = Annotated[Text, _matches(HOST_NAME, "a host name", "llm.example.com"), Field(max_length=253)]
 EnvName = Annotated[str, _matches(ENV_NAME, "the name of an environment variable", "HF_TOKEN")]
 HubId = Annotated[Text, _matches(HUB_ID, "a Hub id", "Qwen/Qwen3-8B")]
 RoutePath = Annotated[
@@ -92,7 +133,9 @@ RoutePath = Annotated[
     WithJsonSchema({"type": "string", "pattern": SEGMENTS}),
 ]
 Capability = Annotated[
-    Text, _matches(CAPABILITY, "a compute capability", '"8.9"'), WithJsonSchema({"type": "string", "pattern": CAPABILITY})
+    Text,
+    _matches(CAPABILITY, "a compute capability", '"8.9"'),
+    WithJsonSchema({"type": "string", "pattern": CAPABILITY}),
 ]
 Size = Annotated[float, BeforeValidator(_gib), WithJsonSchema({"type": "string", "pattern": SIZE})]
 """GiB."""

@@ -1,0 +1,32 @@
+"""Did you mean?"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+MANY = 12
+
+
+def closest(written: str, names: Iterable[str]) -> str | None:
+    """Return the name that was probably meant."""
+    known = {name.lower().replace("-", "_"): name for name in names}
+    found = difflib.get_close_matches(written.lower().replace("-", "_"), known, n=1, cutoff=0.6)
+    return known[found[0]] if found else None
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names for a sentence: `a`, `b` or `c`."""
+    quoted = [f"`{name}`" for name in names]
+    return (
+        quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + f" or {quoted[-1]}" if quoted else "none"
+    )
+
+
+def did_you_mean(written: str, names: Iterable[str]) -> str:
+    """Return a help: the name that was probably meant, or the legal ones."""
+    names = list(names)
+    meant = closest(written, names)
+    if meant is not None:
+        return f"did you mean `{meant}`?" + (f" legal: {listed(names)}" if len(names) <= MANY else "")
+    return f"write {listed(names)}"
