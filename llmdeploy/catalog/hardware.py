@@ -41,7 +41,7 @@ class Gpu:
 
 
 def gpu(name: str) -> Gpu | None:
-    """The GPU of this id, alias, product label or nvidia-smi name; case, blanks, underscores do not matter."""
+    """The GPU of this id, alias, product label or nvidia-smi name; case, blanks and `_` do not matter."""
     return _by_name().get(_slug(name))
 
 

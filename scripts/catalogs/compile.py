@@ -76,8 +76,8 @@ def models() -> list[Row]:
 def model(name: str, config: Row) -> Row:
     """The few facts that checks need of every model, from the text part of its config.json.
 
-    max_context is max_position_embeddings as it stands. For some rope types engines derive another value (yarn:
-    factor x original_max_position_embeddings); every such config here already states that product.
+    max_context is max_position_embeddings as it stands. For some rope types engines derive another value
+    (yarn: factor x original_max_position_embeddings); every such config here already states that product.
     """
     return {
         "id": name,
