@@ -1,0 +1,81 @@
+"""The command line. Each command is a file of its own, imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from llmdeploy import __version__
+
+BUG = 70
+"""Exit status of an unexpected failure (EX_SOFTWARE)."""
+
+_COMMANDS = {
+    "init": "Write a commented llm.yaml for the GPUs of this machine.",
+    "validate": "Check an llm.yaml; every error with its line and remedy.",
+    "plan": "Show what would run: engine, command line, GPUs, URLs, and why.",
+    "build": "Compile an llm.yaml into deployment artifacts.",
+    "engines": "Show what each engine can do.",
+    "explain": "Explain a diagnostic code.",
+    "schema": "Print the JSON Schema of llm.yaml.",
+    "completion": "Print the completion script of a shell.",
+}
+_ALIASES = {"check": "validate"}
+
+
+class LazyGroup(click.Group):
+    """Lists the commands from a table, so that `--help` imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = _ALIASES.get(cmd_name, cmd_name)
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"llmdeploy.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], [*_COMMANDS, *_ALIASES], n=1)
+            if close and error.message.startswith("No such command"):
+                error.message = f"{error.message.rstrip('.')}. Did you mean '{close[0]}'?"
+            raise
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="llmdeploy")
+def cli() -> None:
+    """Compile one llm.yaml into docker scripts, Compose, Kubernetes manifests and a Helm chart.
+
+    Start with `llmdeploy init`, then `llmdeploy plan` and `llmdeploy build`.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line; a failure that nobody foresaw ends in one line and status 70."""
+    try:
+        cli.main(prog_name="llmdeploy")
+    except Exception as error:
+        if os.environ.get("LLMDEPLOY_TRACEBACK"):
+            raise
+        print(
+            f"llmdeploy: a bug, not your fault: {type(error).__name__}: {error}\n"
+            "  set LLMDEPLOY_TRACEBACK=1 and report what it prints, with the llm.yaml",
+            file=sys.stderr,
+        )
+        sys.exit(BUG)
+    sys.exit(0)

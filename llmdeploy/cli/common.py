@@ -1,0 +1,107 @@
+"""What the commands share: the spec argument, reading it, printing findings, exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from llmdeploy.compiler import Result
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+INVALID = 1
+"""Exit status: errors in llm.yaml."""
+
+spec_argument = click.argument("spec", default="llm.yaml", type=click.Path(path_type=str), required=False)
+strict_option = click.option("--strict", is_flag=True, help="Make warnings fail.")
+output_option = click.option(
+    "-o", "--output", default="out", show_default=True, type=click.Path(path_type=Path), help="Directory of the artifacts."
+)
+
+
+def target_option(function: F) -> F:
+    return click.option(
+        "-t",
+        "--target",
+        "targets",
+        multiple=True,
+        metavar="TARGET",
+        callback=_known_targets,
+        help="docker, compose, kubernetes or helm; may be repeated. Default: those listed in llm.yaml, else all.",
+    )(function)
+
+
+def _known_targets(ctx: click.Context, option: click.Parameter, names: Sequence[str]) -> list[str]:
+    from llmdeploy.registry import TARGETS
+
+    for name in names:
+        if name not in TARGETS.built_in and name not in TARGETS:
+            raise click.BadParameter(f"'{name}' is not one of {', '.join(TARGETS)}.", ctx, option)
+    return list(dict.fromkeys(names))
+
+
+def compile_file(spec: str, targets: Sequence[str], output: Path, *, emit: bool) -> Result:
+    """Read `spec` (`-` is standard input) and compile it. A file that cannot be read is a finding as well."""
+    from llmdeploy.compiler import Result, compile
+    from llmdeploy.diagnostics import Diagnostic
+    from llmdeploy.facts.gather import gather
+    from llmdeploy.source import read
+
+    name = "<stdin>" if spec == "-" else spec
+    try:
+        text = sys.stdin.buffer.read() if spec == "-" else Path(spec).read_bytes()
+        decoded = text.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        return Result(read("", name)[0], (Diagnostic("LD001", *_unreadable(name, error)),))
+    directory = Path() if spec == "-" else Path(spec).parent
+    return compile(decoded, targets or None, lambda parsed: gather(parsed, directory, output), file=name, emit=emit)
+
+
+def _unreadable(name: str, error: Exception) -> tuple[str, tuple[()], str]:
+    if isinstance(error, UnicodeDecodeError):
+        return f"`{name}` is not UTF-8 text", (), "save it as UTF-8"
+    if isinstance(error, FileNotFoundError):
+        return f"`{name}` is not there", (), "name the file, or write one with `llmdeploy init`"
+    if isinstance(error, IsADirectoryError):
+        return f"`{name}` is a directory", (), f"name the file in it, like `{name.rstrip('/')}/llm.yaml`"
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"`{name}` cannot be read: {reason}", (), "see that the file can be read"
+
+
+def show(result: Result, format: str = "full", *, to_stdout: bool = False) -> None:
+    """Print the findings, in colour on a terminal."""
+    from llmdeploy.diagnostics.render import render
+
+    stream = sys.stdout if to_stdout else sys.stderr
+    if not result.diagnostics and format != "json":
+        return
+    text = render(result.diagnostics, result.source, format, color=wants_color(stream))
+    if text:
+        click.echo(text.rstrip("\n"), err=not to_stdout, color=True)
+
+
+def wants_color(stream: Any) -> bool:
+    return bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def failed(result: Result, strict: bool) -> bool:
+    from llmdeploy.diagnostics import Severity
+
+    worst = {diagnostic.severity for diagnostic in result.diagnostics}
+    return Severity.ERROR in worst or (strict and Severity.WARNING in worst)
+
+
+def summary(result: Result) -> str:
+    """Return "2 errors, 1 warning", or "" where there is neither."""
+    from collections import Counter
+
+    counts = Counter(diagnostic.severity.value for diagnostic in result.diagnostics)
+    return ", ".join(
+        f"{counts[kind]} {kind}{'s' if counts[kind] > 1 else ''}" for kind in ("error", "warning") if counts[kind]
+    )
