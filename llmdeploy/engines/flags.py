@@ -1,0 +1,80 @@
+"""Settings in an engine's words: arguments and variables, by its table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.engines.base import Settings
+from llmdeploy.engines.table import Setting, Table, field_of
+from llmdeploy.plan.model import Why
+
+
+@dataclass(slots=True)
+class Words:
+    """What has been said so far: arguments, variables, reasons and findings, each in order."""
+
+    args: list[str] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
+    why: list[Why] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+
+NO_OP = {"tensor": 1, "pipeline": 1, "data": 1}
+"""What every engine does anyway: stating it needs no flag."""
+
+
+def spell(settings: Settings, table: Table) -> Words:
+    """Say every setting in the order of the table; what the table lacks is a finding."""
+    words = Words()
+    rows = {name: row for name, row in table.settings.items() if row.in_version(settings.version)}
+    for name, row in rows.items():
+        if name in settings.values:
+            _spell(settings.values[name], row, settings, words)
+    for name, value in settings.values.items():
+        if name not in rows and NO_OP.get(name) != value:
+            words.diagnostics.append(_lacking(name, settings, table))
+    return words
+
+
+def _spell(value: Any, row: Setting, settings: Settings, words: Words) -> None:
+    if settings.vendor not in row.vendors:
+        return  # the setting that the row names in `elsewhere` speaks for it
+    texts, spellings = _texts(value, row), row.spellings(settings.vendor)
+    if row.values and texts[0] not in spellings:
+        words.diagnostics.append(_refused(texts[0], row, settings))
+        return
+    spelled = [spellings.get(text, text) for text in texts]
+    if spelled != texts or row.because:
+        because = row.because or f"the engine's word for `{field_of(row.name)}: {texts[0]}`"
+        words.why.append(Why(field_of(row.name), " ".join(spelled), because))
+    if row.flag is not None:
+        words.args += [row.flag, *spelled]
+    if row.env is not None:
+        words.env[row.env] = spelled[0] if spelled else "true"
+    words.env |= row.also_env
+
+
+def _texts(value: Any, row: Setting) -> list[str]:
+    if row.kind == "switch":
+        return [] if row.set is None else [row.set]
+    many = list(value) if isinstance(value, list | tuple) else [value]
+    return [str(one) for one in (many[:1] if row.kind == "first" else many)]
+
+
+def _refused(text: str, row: Setting, settings: Settings) -> Diagnostic:
+    name, path = field_of(row.name), settings.origin_of(row.name)
+    legal = ", ".join(f"`{word}`" for word in row.spellings(settings.vendor))
+    message = f"the engine has no `{name}: {text}` on {settings.vendor}; it has {legal}"
+    help = row.refused.get(text, f"take one of these, or leave `{name}` out")
+    return Diagnostic("LD309", message, path, help)
+
+
+def _lacking(name: str, settings: Settings, table: Table) -> Diagnostic:
+    path = settings.origin_of(name)
+    if name in table.noted:
+        return Diagnostic(table.noted[name].code, table.noted[name].message, path)
+    message = f"{table.title} {settings.version} has no counterpart of `{field_of(name)}`"
+    help = "leave it out, or take an engine that has it: see `llmdeploy engines`"
+    return Diagnostic("LD307", message, path, help)

@@ -1,0 +1,161 @@
+"""What every engine does with its table. An engine calls `lower` and adds what a table cannot say."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.engines import passthrough
+from llmdeploy.engines.base import Card, Lowered, Row, Settings
+from llmdeploy.engines.flags import Words, spell
+from llmdeploy.engines.table import Table, load
+from llmdeploy.plan.model import Download, Launch, Mount, MountKind, Probe, Probes
+
+WEIGHTS = "/models"
+"""Where every engine finds the Hub cache (`HF_HOME`)."""
+
+MOVING = re.compile(r"(^|[-_.])(latest|nightly|main|master|dev|edge|stable)([-_.]|$)")
+
+
+@dataclass(frozen=True)
+class TableEngine:
+    """An engine as far as its table goes. A subclass says the rest."""
+
+    table: Table
+
+    @classmethod
+    def of(cls, package: str) -> Self:
+        return cls(load(package))
+
+    @property
+    def name(self) -> str:
+        return self.table.name
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        return self.table.versions
+
+    def settings(self, version: str) -> frozenset[str]:
+        return frozenset(name for name, row in self.table.settings.items() if row.in_version(version))
+
+    def lower(self, settings: Settings) -> Lowered:
+        return lower(settings, self.table)
+
+    def card(self) -> Card:
+        rows = tuple(Row(*capability) for capability in self.table.capabilities)
+        return Card(self.table.title, self.table.best_for, self.table.status, rows)
+
+
+def lower(
+    settings: Settings,
+    table: Table,
+    pass_through: Callable[[Settings, Table, Words], None] = passthrough.as_arguments,
+) -> Lowered:
+    """Lower settings by the table alone."""
+    facts = _facts(settings, table)
+    vendor = table.vendors.get(settings.vendor, {})
+    hub = settings.source == "hub"
+    words = spell(settings, table)
+    words.args[:0] = [text.format_map(facts) for text in table.args]
+    words.args += vendor.get("args", ())
+    base = {**table.env, **(table.hub_env if hub else {}), **vendor.get("env", {})}
+    words.env = {name: text.format_map(facts) for name, text in base.items()} | words.env
+    pass_through(settings, table, words)
+    words.diagnostics += passthrough.owned_variables(settings, table)
+    words.diagnostics += _lifecycle(settings, table)
+    words.diagnostics += _source(settings, table)
+    image = _image(settings, table, words)
+    env = {**words.env, **settings.env}
+    key = {table.api_key_env: settings.api_key} if table.api_key_env and settings.api_key else {}
+    return Lowered(
+        launch=Launch(image, table.entrypoint, tuple(words.args), env, table.port, key),
+        endpoints=table.endpoints,
+        probes=_probes(table.probes, settings.ready_timeout_s),
+        drain=table.drain,
+        user=table.user.get(settings.vendor),
+        mounts=_mounts(table, hub),
+        download=_download(settings, table, facts) if hub else None,
+        why=tuple(words.why),
+        diagnostics=tuple(words.diagnostics),
+    )
+
+
+def _facts(settings: Settings, table: Table) -> Mapping[str, Any]:
+    return {
+        "model": settings.model,
+        "version": settings.version,
+        "tensor": settings.values.get("tensor", max(settings.gpu_count, 1)),
+        "drain_s": table.drain.drain_s,
+        "ready_timeout_s": settings.ready_timeout_s,
+    }
+
+
+def _image(settings: Settings, table: Table, words: Words) -> str:
+    if settings.image is not None:
+        if _moves(settings.image):
+            message = f"`{settings.image}` may be another image tomorrow"
+            path = (*settings.origin, "image")
+            help = "name a release, or a digest (`@sha256:…`)"
+            words.diagnostics.append(Diagnostic("LD504", message, path, help))
+        return settings.image
+    for row in table.images:
+        if row.vendor == settings.vendor and row.arch in (None, settings.arch):
+            return row.image.format(version=settings.version)
+    words.diagnostics.append(_no_image(settings, table))
+    return ""
+
+
+def _moves(image: str) -> bool:
+    name, at, _ = image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    return not at and (not tag or MOVING.search(tag) is not None)
+
+
+def _no_image(settings: Settings, table: Table) -> Diagnostic:
+    where = " ".join(filter(None, (settings.vendor, settings.arch)))
+    known = sorted({" ".join(filter(None, (row.vendor, row.arch))) for row in table.images})
+    message = f"{table.title} {settings.version} has no image for {where}; it has {', '.join(known)}"
+    help = "take another engine or another pool, or name an `image` of your own"
+    return Diagnostic("LD308", message, (*settings.origin, "engine"), help)
+
+
+def _lifecycle(settings: Settings, table: Table) -> Iterator[Diagnostic]:
+    if table.lifecycle:
+        path = (*settings.origin, "engine")
+        yield Diagnostic("LD505", table.lifecycle["message"], path, table.lifecycle["help"])
+
+
+def _source(settings: Settings, table: Table) -> Iterator[Diagnostic]:
+    if settings.source == "openllm":
+        message = f"{table.title} cannot serve the OpenLLM tag `{settings.openllm_tag}`"
+        help = f"write `source: {settings.model}`, or `engine: openllm`"
+        yield Diagnostic("LD315", message, (*settings.origin, "source"), help)
+
+
+def _mounts(table: Table, hub: bool) -> tuple[Mount, ...]:
+    weights = (Mount(MountKind.WEIGHTS, WEIGHTS, read_only=True),) if hub else ()
+    return (*weights, Mount(MountKind.CACHE, table.cache, read_only=False))
+
+
+def _download(settings: Settings, table: Table, facts: Mapping[str, Any]) -> Download:
+    command = [text.format_map(facts) for text in table.download]
+    if "revision" in settings.values:
+        command += ["--revision", settings.values["revision"]]
+    return Download(tuple(command), {"HF_HOME": WEIGHTS}, settings.token)
+
+
+def _probes(paths: Mapping[str, str], ready_timeout_s: int) -> Probes:
+    """Time the probes for engines that answer late under load, but answer.
+
+    KServe gives liveness ten tries of ten seconds; llm-d-benchmark#1734 raised its timeout to 15 s after a
+    saturated vLLM had missed shorter ones; SGLang's /health takes a whole second when idle.
+    """
+    return Probes(
+        startup=Probe(paths["startup"], period_s=10, timeout_s=5, failures=math.ceil(ready_timeout_s / 10)),
+        readiness=Probe(paths["readiness"], period_s=5, timeout_s=5, failures=3),
+        liveness=Probe(paths["liveness"], period_s=10, timeout_s=15, failures=12),
+    )

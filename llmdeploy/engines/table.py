@@ -1,0 +1,186 @@
+"""`engine.yaml`: what an engine is, as data. Read once, when the engine is first imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any, Literal
+
+import yaml
+
+from llmdeploy.plan.model import Drain, Endpoint, Match, User
+
+_FIELDS = {
+    "tensor": "parallel.tensor",
+    "pipeline": "parallel.pipeline",
+    "data": "parallel.data",
+    "expert": "parallel.expert",
+    "kv_dtype": "kv_cache.dtype",
+    "kv_bytes": "gpus.memory",
+}
+
+
+def field_of(setting: str) -> str:
+    """Return where llm.yaml states a setting."""
+    return _FIELDS.get(setting, setting)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How an engine spells one neutral setting: with a flag or a variable.
+
+    A `switch` stands for the setting by being there, with the text `set` where it takes one; `first` takes
+    one of several values. `values` has the engine's words where they are a closed set, `only` the vendors
+    that have such a word, `refused` the way out from values that none has. Where the vendor is not among
+    `vendors`, the setting named by `elsewhere` speaks instead.
+    """
+
+    name: str
+    source: str
+    flag: str | None = None
+    env: str | None = None
+    kind: Literal["value", "list", "first", "switch"] = "value"
+    set: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    only: Mapping[str, list[str]] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    because: str | None = None
+    vendors: tuple[str, ...] = ("nvidia", "amd", "cpu")
+    elsewhere: str | None = None
+    also_env: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    since: str = "0"
+    until: str | None = None
+
+    def spellings(self, vendor: str) -> Mapping[str, str]:
+        """Return the engine's word for each value that it takes on this vendor's hardware."""
+        return {text: word for text, word in self.values.items() if vendor in self.only.get(text, [vendor])}
+
+    def in_version(self, version: str) -> bool:
+        this = _order(version)
+        return _order(self.since) <= this and (self.until is None or this < _order(self.until))
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image for an accelerator, with `{version}` to be filled in; the first that matches is taken."""
+
+    vendor: str
+    image: str
+    source: str
+    arch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What is said of a setting that has no counterpart and may be left out."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The whole of an `engine.yaml`, in its words; schemas/engine.schema.json says what each is for.
+
+    `owned_flags` and `owned_env` have everything that the compiler decides, and what a user does instead.
+    """
+
+    name: str
+    title: str
+    best_for: str
+    status: Literal["maintained", "archived", "dormant"]
+    lifecycle: Mapping[str, str]
+    versions: tuple[str, ...]
+    images: tuple[Image, ...]
+    entrypoint: tuple[str, ...]
+    args: tuple[str, ...]
+    port: int
+    env: Mapping[str, str]
+    hub_env: Mapping[str, str]
+    vendors: Mapping[str, Mapping[str, Any]]
+    api_key_env: str | None
+    user: Mapping[str, User]
+    cache: str
+    download: tuple[str, ...]
+    probes: Mapping[str, str]
+    drain: Drain
+    endpoints: tuple[Endpoint, ...]
+    settings: Mapping[str, Setting]
+    noted: Mapping[str, Noted]
+    owned_flags: Mapping[str, str]
+    owned_env: Mapping[str, str]
+    abbreviations: bool
+    negation: bool
+    capabilities: tuple[tuple[str, str, str], ...]
+
+
+def load(package: str) -> Table:
+    """Read the `engine.yaml` beside a package's `__init__.py`; common.yaml has what all engines share."""
+    return table(_read(package, "engine.yaml"), _read("llmdeploy.engines", "common.yaml"))
+
+
+def _read(package: str, name: str) -> Mapping[str, Any]:
+    data: Mapping[str, Any] = yaml.safe_load((files(package) / name).read_text(encoding="utf-8"))
+    return data
+
+
+def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
+    """Turn the data of an `engine.yaml` into a `Table`."""
+    sources = data["sources"]
+    settings = {name: _setting(name, row, sources) for name, row in data["settings"].items()}
+    return Table(
+        name=data["name"],
+        title=data["title"],
+        best_for=data["best_for"],
+        status=data["status"],
+        lifecycle=data.get("lifecycle", {}),
+        versions=tuple(data["versions"]),
+        images=tuple(Image(**row) for row in data["images"]),
+        entrypoint=tuple(data["entrypoint"]),
+        args=tuple(data.get("args", ())),
+        port=data["port"],
+        env=data["env"],
+        hub_env=data.get("hub_env", {}),
+        vendors=data.get("vendors", {}),
+        api_key_env=data.get("api_key_env"),
+        user={vendor: User(**row) for vendor, row in data.get("user", {}).items()},
+        cache=data["cache"],
+        download=tuple(data.get("download", ())),
+        probes=data["probes"],
+        drain=Drain(**data["drain"]),
+        endpoints=tuple(Endpoint(row["path"], Match(row["match"])) for row in data["endpoints"]),
+        settings=settings,
+        noted={name: Noted(**row) for name, row in data.get("noted", {}).items()},
+        owned_flags=_owned("flags", settings, data, common),
+        owned_env=_owned("env", settings, data, common),
+        abbreviations=data["abbreviations"],
+        negation=data["negation"],
+        capabilities=tuple(
+            (row["capability"], row["value"], sources[row["source"]]) for row in data["capabilities"]
+        ),
+    )
+
+
+def _setting(name: str, row: Mapping[str, Any], sources: Mapping[str, str]) -> Setting:
+    lists = {key: tuple(row[key]) for key in ("vendors", "aliases") if key in row}
+    return Setting(name=name, **{**row, **lists, "source": sources[row["source"]]})
+
+
+def _owned(
+    kind: Literal["flags", "env"], settings: Mapping[str, Setting], *tables: Mapping[str, Any]
+) -> Mapping[str, str]:
+    owned = {}
+    for name, row in settings.items():
+        for spelling in (row.flag, *row.aliases) if kind == "flags" else (row.env, *row.also_env):
+            if spelling is not None:
+                owned[spelling] = f"use `{field_of(name)}`"
+    for row in (row for data in tables for row in data["owned"]):
+        help = f"use `{row['use']}`" if "use" in row else f"leave it out: {row['because']}"
+        owned |= dict.fromkeys(row.get(kind, ()), help)
+    return owned
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
