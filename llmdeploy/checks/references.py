@@ -92,8 +92,13 @@ def _openllm(context: Context, name: str) -> Iterator[Diagnostic]:
             "LD211",
             f"OpenLLM has no model tag `{tag}`",
             ("models", name, "source", "openllm"),
-            help=suggest.one_of(tag, sorted({bento.tag for bento in catalog.bentos()}), "tags"),
+            help=suggest.one_of(tag, _tags(), "tags"),
         )
+
+
+def _tags() -> list[str]:
+    """Return the short tags where there are some: `llama3.3:70b`."""
+    return sorted({tag for bento in catalog.bentos().all for tag in bento.aliases or (bento.tag,)})
 
 
 def _secret(context: Context, name: str | None, path: Path) -> Iterator[Diagnostic]:

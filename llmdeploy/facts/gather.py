@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from llmdeploy.catalog import ModelFacts, facts_from_config
-from llmdeploy.facts import Facts
+from llmdeploy.catalog import ModelFacts
+from llmdeploy.facts import Facts, config
 from llmdeploy.spec.model import Spec
 
 
@@ -18,7 +18,7 @@ def gather(spec: Spec, directory: Path, output: Path) -> Facts:
     paths = {m.source.path for m in spec.models.values() if m.source.path}
     # `~` belongs to the machine where the artifacts run, so nothing is said of such a directory here.
     local = {path: directory / path for path in paths if not path.startswith("~")}
-    models = {path: _config(place / "config.json") for path, place in local.items()}
+    models = {path: _model(path, place / "config.json") for path, place in local.items()}
     return Facts(
         models={path: facts for path, facts in models.items() if facts is not None},
         files={name: _text(directory / name) for name in templates},
@@ -34,10 +34,9 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _config(path: Path) -> ModelFacts | None:
-    text = _text(path)
+def _model(name: str, path: Path) -> ModelFacts | None:
     try:
-        config: Any = json.loads(text) if text else None
-    except ValueError:
+        stated: Any = json.loads(_text(path) or "null")
+    except (ValueError, RecursionError):
         return None
-    return facts_from_config(config, source=str(path.name)) if isinstance(config, dict) else None
+    return config.facts(stated, name) if isinstance(stated, dict) else None

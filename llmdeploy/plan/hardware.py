@@ -65,7 +65,7 @@ def _pools(spec: Spec) -> Iterator[tuple[str, Hardware]]:
                 arch=gpu.arch if gpu else None,
                 resource=resource,
                 # A slice carries the product label of its profile, which only the cluster knows.
-                products=tuple(gpu.node_products) if gpu and not sliced else (),
+                products=tuple(gpu.node_product) if gpu and not sliced else (),
                 count=count,
                 nodes=pool.nodes,
                 devices=_devices(pool, count, free, is_cpu or sliced),
