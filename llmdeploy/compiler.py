@@ -63,7 +63,7 @@ def compile(
     if spec is None or has_errors(found):
         return _result(source, found, spec)
     known = facts(spec) if callable(facts) else facts or Facts()
-    chosen = {name: TARGETS[name] for name in targets or _default_targets(spec)}
+    chosen = {name: TARGETS[name] for name in targets or default_targets(spec)}
     context = Context(spec, known, hardware(spec), ENGINES, chosen)
     found += checks.check(context)
     if any(finding.code in _UNRESOLVABLE for finding in found):
@@ -84,7 +84,8 @@ def _result(source: Source, found: list[Diagnostic], spec: Spec | None, plan: Pl
     return Result(source, tuple(sort(waivers.apply(found, source), source)), spec, plan)
 
 
-def _default_targets(spec: Spec) -> list[str]:
+def default_targets(spec: Spec) -> list[str]:
+    """Return the targets listed under `targets`, else all built-in ones."""
     listed = [name for name in type(spec.targets).model_fields if getattr(spec.targets, name) is not None]
     return listed or list(TARGETS.built_in)
 
