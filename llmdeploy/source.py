@@ -48,7 +48,7 @@ class Comment(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """One file as read. `data` is empty where the text could not be read."""
 

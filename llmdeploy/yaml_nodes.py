@@ -146,8 +146,8 @@ _WORDS: list[tuple[str, str, str]] = [
 def _explain(error: yaml.MarkedYAMLError, text: str) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
     said = error.problem or error.context or "unknown error"
-    if "unexpected end of stream" in said and error.context_mark:
-        mark = error.context_mark
+    if error.context_mark and mark and mark.index >= len(text.rstrip()):
+        mark = error.context_mark  # what is never closed is better shown where it was opened
     at = text[mark.index : mark.index + 1] if mark else ""
     message, help = f"the file is not YAML: {said}", None
     for pattern, words, advice in _WORDS:

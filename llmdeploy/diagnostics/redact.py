@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
 
 from llmdeploy.diagnostics.model import Path
-from llmdeploy.source import Source
+from llmdeploy.source import Source, Span
 
 MASK = "[REDACTED]"
 
@@ -14,6 +16,7 @@ _CREDENTIAL = re.compile(
     r"(?<![A-Za-z0-9_/-])"
     r"(?:hf_[A-Za-z0-9]{3,}|sk-[A-Za-z0-9_-]{3,}|gh[pousr]_[A-Za-z0-9]{20,}|nvapi-[A-Za-z0-9_-]{8,}|AKIA[A-Z0-9]{16})"
 )
+_REFERENCE = re.compile(r"[A-Za-z0-9._-]+")
 _NAMES = re.compile(r"(?:^|[_-])(?:token|key|secret|password)$", re.IGNORECASE)
 _SHOUTED = re.compile(
     r"[A-Z0-9_]*(?:TOKEN|KEY|SECRET|PASSWORD)[\"']?\s*[:=]\s*(?P<value>[^\s,}{\]\[#][^,}\]#]*)"
@@ -31,10 +34,11 @@ def names_credential(key: str) -> bool:
     return _NAMES.search(key) is not None
 
 
-def is_secret(path: Path) -> bool:
-    """Tell whether a literal at `path` is a credential, or would be one if the file were right."""
+def is_secret(path: Path, value: object) -> bool:
+    """Tell whether the scalar at `path` is a credential, or would be one if the file were right."""
     if path[:1] == ("secrets",):
-        return len(path) == 2 or path[2] not in ("env", "kubernetes")
+        is_reference = path[2:3] in (("env",), ("kubernetes",)) and _REFERENCE.fullmatch(str(value))
+        return len(path) > 1 and not is_reference
     held = len(path) > 3 and path[0] == "models" and path[2] in ("env", "engine_args")
     return held and any(names_credential(str(key)) for key in path[3:])
 
@@ -43,16 +47,20 @@ def redact(text: str) -> str:
     return _CREDENTIAL.sub(MASK, text)
 
 
-def redact_line(source: Source, number: int, loose: bool = False) -> tuple[str, list[tuple[int, int]]]:
-    """Return line `number` of the file without credentials, and which ranges of the original were replaced.
+def redact_line(source: Source, number: int, loose: bool = False) -> str:
+    """Return line `number` of the file without credentials."""
+    line = source.lines[number - 1]
+    for start, end in reversed(secret_ranges(source, number, loose)):
+        line = line[:start] + MASK + line[end:]
+    return line
+
+
+def secret_ranges(source: Source, number: int, loose: bool = False) -> list[tuple[int, int]]:
+    """Return where the credentials of line `number` stand, in order and apart from each other.
 
     `loose` is for files that were not read to the end, where only the words of the line can tell.
     """
-    line = source.lines[number - 1]
-    ranges = _merge(sorted(_ranges(source, number, line, loose or not source.spans)))
-    for start, end in reversed(ranges):
-        line = line[:start] + MASK + line[end:]
-    return line, ranges
+    return _merge(sorted(_ranges(source, number, source.lines[number - 1], loose or not source.spans)))
 
 
 def _ranges(source: Source, number: int, line: str, loose: bool) -> Iterator[tuple[int, int]]:
@@ -61,20 +69,30 @@ def _ranges(source: Source, number: int, line: str, loose: bool) -> Iterator[tup
     for match in (_SPOKEN if loose else _SHOUTED).finditer(line):
         start, end = match.span("value")
         yield start, start + len(line[start:end].rstrip())
-    for path, (_, span) in source.spans.items():
-        if span.line <= number <= span.end_line and is_secret(path) and _is_scalar(source, path):
+    for span in _secret_spans(source):
+        if span.line <= number <= span.end_line:
             start = span.column - 1 if number == span.line else len(line) - len(line.lstrip())
             end = span.end_column - 1 if number == span.end_line else len(line)
             if start < end:
                 yield start, end
 
 
-def _is_scalar(source: Source, path: Path) -> bool:
+@lru_cache(maxsize=4)
+def _secret_spans(source: Source) -> list[Span]:
     """Mappings and lists are not hidden as a whole; their scalars are."""
-    value: object = source.data
+    return [
+        spans.value
+        for path, spans in source.spans.items()
+        if path[:1] in (("secrets",), ("models",))
+        and not isinstance(value := _value(source.data, path), (dict, list))
+        and is_secret(path, value)
+    ]
+
+
+def _value(value: Any, path: Path) -> Any:
     for key in path:
-        value = value[key]  # type: ignore[index]
-    return not isinstance(value, (dict, list))
+        value = value[key]
+    return value
 
 
 def _merge(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

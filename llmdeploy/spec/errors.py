@@ -73,7 +73,7 @@ def _wrong_type(wanted: str, value: Any, path: Path) -> Words:
             f"secret `{path[1]}` wants a reference, never the value itself",
             f"write `{path[1]}: {{env: NAME}}` and set NAME where the deployment runs",
         )
-    written = f"the value {MASK}" if is_secret(path) else describe(value)
+    written = f"the value {MASK}" if is_secret(path, value) else describe(value)
     return "LD103", f"`{subject(path)}` takes {wanted}, not {written}", _unquote(wanted, value)
 
 
