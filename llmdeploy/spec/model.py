@@ -101,6 +101,8 @@ class KubernetesSecret(Entry):
 class SecretRef(Entry):
     """Where a credential is found when something runs. A value never stands here."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     env: EnvName | None = Field(
         None, description="Environment variable on docker and Compose hosts.", examples=["HF_TOKEN"]
     )
@@ -115,6 +117,8 @@ class SecretRef(Entry):
 
 class Source(Entry):
     """Where the weights are: exactly one of the three."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     hub: HubId | None = Field(None, description="Id on the Hugging Face Hub.", examples=["Qwen/Qwen3-8B"])
     path: Text | None = Field(
@@ -265,6 +269,8 @@ class Model(Entry):
 
 class Route(Entry):
     """A path, and the model behind it."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["model"]}, {"required": ["by"]}]})
 
     path: RoutePath = Field(
         description="/batch/v1/models reaches the engine as /v1/models.", examples=["/batch"]

@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from llmdeploy.numbers import PlainFloat, PlainInt, PlainNumber
 from llmdeploy.spec.words import describe
@@ -37,19 +46,42 @@ def problem(code: str, message: str, help: str, at: tuple[str, ...] = ()) -> Pyd
 
 
 def _as_written(value: Any) -> Any:
-    """A plain number where text is wanted is that text: `revision: 12e5`."""
     return value.text if isinstance(value, PlainNumber) else value
 
 
-def _matches(pattern: str, what: str, example: str) -> AfterValidator:
-    expression = re.compile(pattern)
+@dataclass(frozen=True)
+class _AsWritten:
+    """A plain number where text is wanted is that text: `revision: 12e5`."""
 
-    def check(value: str) -> str:
-        if expression.fullmatch(value) is None or "\n" in value:
-            raise problem("LD105", f"`{value}` is not {what}", f"write it like `{example}`")
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_as_written, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(core), "type": ["string", "number"]}
+
+
+@dataclass(frozen=True)
+class _Matches:
+    """The same pattern for `parse` and for editors."""
+
+    pattern: str
+    what: str
+    example: str
+
+    def check(self, value: str) -> str:
+        if re.fullmatch(self.pattern, value) is None or "\n" in value:
+            raise problem("LD105", f"`{value}` is not {self.what}", f"write it like `{self.example}`")
         return value
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(core), "pattern": self.pattern}
 
 
 def _gib(value: Any) -> Any:
@@ -106,37 +138,25 @@ def _finite(value: Any) -> Any:
     return value
 
 
-Version = Annotated[Literal[1], BeforeValidator(_version)]
+Version = Annotated[Literal[1], BeforeValidator(_version), WithJsonSchema({"const": 1})]
 Json = Annotated[Any, AfterValidator(_plain)]
 Argument = Annotated[Any, AfterValidator(_finite)]
 """Any JSON; its numbers remember how they were written, for the flag may want text."""
 
-Text = Annotated[str, BeforeValidator(_as_written), Field(min_length=1)]
-"""Text that is not empty; a plain number is taken as written."""
+Text = Annotated[str, Field(min_length=1), _AsWritten()]
+"""Text that is not empty."""
 
-AnyText = Annotated[
-    str,
-    BeforeValidator(_as_written),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]}),
-]
+AnyText = Annotated[str, _AsWritten()]
 """Text that may be empty, for values of environment variables."""
 
-Name = Annotated[str, _matches(DNS_LABEL, "a name", "chat-8b"), Field(pattern=DNS_LABEL, max_length=63)]
+Name = Annotated[str, Field(max_length=63), _AsWritten(), _Matches(DNS_LABEL, "a name", "chat-8b")]
 """A DNS label, for it becomes the name of containers, Services and volumes."""
 
-HostName = Annotated[Text, _matches(HOST_NAME, "a host name", "llm.example.com"), Field(max_length=253)]
-EnvName = Annotated[str, _matches(ENV_NAME, "the name of an environment variable", "HF_TOKEN")]
-HubId = Annotated[Text, _matches(HUB_ID, "a Hub id", "Qwen/Qwen3-8B")]
-RoutePath = Annotated[
-    Text,
-    _matches(SEGMENTS, "a path of segments of letters, digits and `._~-`", "/chat"),
-    WithJsonSchema({"type": "string", "pattern": SEGMENTS}),
-]
-Capability = Annotated[
-    Text,
-    _matches(CAPABILITY, "a compute capability", '"8.9"'),
-    WithJsonSchema({"type": "string", "pattern": CAPABILITY}),
-]
+HostName = Annotated[str, Field(max_length=253), _Matches(HOST_NAME, "a host name", "llm.example.com")]
+EnvName = Annotated[str, _Matches(ENV_NAME, "the name of an environment variable", "HF_TOKEN")]
+HubId = Annotated[Text, _Matches(HUB_ID, "a Hub id", "Qwen/Qwen3-8B")]
+RoutePath = Annotated[str, _Matches(SEGMENTS, "a path of segments of letters, digits and `._~-`", "/chat")]
+Capability = Annotated[Text, _Matches(CAPABILITY, "a compute capability", '"8.9"')]
 Size = Annotated[float, BeforeValidator(_gib), WithJsonSchema({"type": "string", "pattern": SIZE})]
 """GiB."""
 Duration = Annotated[int, BeforeValidator(_seconds), WithJsonSchema({"type": "string", "pattern": DURATION})]
