@@ -3,7 +3,8 @@
 .PHONY: help dev tools oracles check fix test goldens bench schemas catalogs clean
 
 PY := .venv/bin/python
-PYTEST := $(PY) -m pytest -n 2
+# Tests marked with one xdist_group share a worker: an engine's parser takes seconds to start.
+PYTEST := $(PY) -m pytest -n 2 --dist loadgroup
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,11 +41,12 @@ bench: dev ## Time the compiler
 	$(PY) scripts/bench.py
 
 schemas: dev ## Regenerate schemas/: ours from the models, vendored ones from their packages
-	$(PY) scripts/generate_schemas.py
+	$(PY) -c 'from llmdeploy.spec.schema import json_schema_text as text; print(text(), end="")' > .schema.json
+	mv .schema.json schemas/llm.schema.json
 	$(PY) scripts/vendor_schemas.py
 
 catalogs: dev ## Compile the reviewed catalog sources to the JSON that is read
-	$(PY) scripts/build_catalogs.py
+	$(PY) scripts/catalogs/compile.py
 
 clean: ## Remove .venv, .tools and caches
 	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis

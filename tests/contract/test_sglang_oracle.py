@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("sglang-0.5.23")
+
 
 @pytest.fixture(scope="module")
 def sglang(oracle):

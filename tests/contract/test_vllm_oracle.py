@@ -53,9 +53,12 @@ TOO_OLD = {
 }
 
 
-@pytest.fixture(scope="module", params=["0.32", "0.33"])
+ENGINES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("vllm-0.32", "vllm-0.33")]
+
+
+@pytest.fixture(scope="module", params=ENGINES)
 def vllm(request, oracle):
-    return oracle(f"vllm-{request.param}")
+    return oracle(request.param)
 
 
 @pytest.mark.parametrize("flags", ACCEPTED.values(), ids=ACCEPTED)
