@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,12 @@ class Oracle:
     def __init__(self, engine: str) -> None:
         """`engine` is the name of its environment below .tools: vllm-0.32, vllm-0.33, sglang-0.5.23."""
         script = HERE / f"{engine.partition('-')[0]}_oracle.py"
+        self.log = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would fill and block it
         self.process = subprocess.Popen(
             [engine_python(engine), script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self.log,
             text=True,
             # The project's own environment must not reach into the engine's.
             env={key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VLLM_"))},
@@ -54,10 +56,14 @@ class Oracle:
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
+        if not (line := self.process.stdout.readline()):
+            self.log.seek(0)
+            raise RuntimeError(f"the engine ended:\n{self.log.read()[-2000:]}")
+        answer = json.loads(line)
         return None if answer["ok"] else answer["error"]
 
     def close(self) -> None:
         assert self.process.stdin
         self.process.stdin.close()
         self.process.wait(timeout=30)
+        self.log.close()
