@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -24,7 +25,8 @@ class Oracle:
     def __init__(self, engine: str) -> None:
         """`engine` is the name of its environment below .tools: vllm-0.32, vllm-0.33, sglang-0.5.23."""
         script = HERE / f"{engine.partition('-')[0]}_oracle.py"
-        self.log = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would fill and block it
+        # Its stderr: a pipe that nobody reads would fill up and block it.
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the process
         self.process = subprocess.Popen(
             [engine_python(engine), script],
             stdin=subprocess.PIPE,
@@ -54,8 +56,9 @@ class Oracle:
             (folder / "config.json").write_text(json.dumps(config))
             request["config_dir"] = str(folder)
         assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # told below, with its reason
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
         if not (line := self.process.stdout.readline()):
             self.log.seek(0)
             raise RuntimeError(f"the engine ended:\n{self.log.read()[-2000:]}")
@@ -64,6 +67,7 @@ class Oracle:
 
     def close(self) -> None:
         assert self.process.stdin
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait(timeout=30)
         self.log.close()
