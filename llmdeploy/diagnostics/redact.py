@@ -19,7 +19,8 @@ _CREDENTIAL = re.compile(
 _REFERENCE = re.compile(r"[A-Za-z0-9._-]+")
 _NAMES = re.compile(r"(?:^|[_-])(?:token|key|secret|password)$", re.IGNORECASE)
 _SHOUTED = re.compile(
-    r"[A-Z0-9_]*(?:TOKEN|KEY|SECRET|PASSWORD)[\"']?\s*[:=]\s*(?P<value>[^\s,}{\]\[#][^,}\]#]*)"
+    r"(?:TOKEN|KEY|SECRET|PASSWORD)[\"']?\s*[:=]\s*"
+    r"(?P<value>\"[^\"]*\"?|'[^']*'?|[^\s,}{\]\[#][^,}\]#]*)"
 )
 _SPOKEN = re.compile(_SHOUTED.pattern, re.IGNORECASE)
 
