@@ -1,4 +1,4 @@
-"""The only Jinja environment: shell scripts, gateway configuration and prose. No YAML is made by a template."""
+"""The only Jinja environment: scripts, gateway configuration and prose. No template makes YAML."""
 
 from __future__ import annotations
 
