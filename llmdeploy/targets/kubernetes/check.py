@@ -1,0 +1,98 @@
+"""What Kubernetes cannot express of a plan, at the line of llm.yaml that asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdeploy.diagnostics import Diagnostic, Path
+from llmdeploy.plan.model import MountKind, Plan
+from llmdeploy.spec.targets import GatewayApi, Kubernetes
+from llmdeploy.targets.kubernetes.check_objects import check_objects
+from llmdeploy.targets.kubernetes.origins import section, used_secrets
+
+IDLE_TIMEOUT_S = 600
+
+
+def check(plan: Plan, target: str) -> Iterator[Diagnostic]:
+    options: Kubernetes = plan.options[target]
+    yield from _secrets(plan)
+    yield from _replicas(plan)
+    yield from _routing(plan, options, target)
+    yield from _gateway(plan, options, section(plan, target, "gateway"))
+    yield from check_objects(plan, options, target)
+
+
+def _secrets(plan: Plan) -> Iterator[Diagnostic]:
+    for secret in used_secrets(plan):
+        if secret.kubernetes is None:
+            yield Diagnostic(
+                "LD402",
+                f"secret `{secret.name}` has no reference for Kubernetes",
+                secret.origin,
+                help=f"add `kubernetes: {{name: {secret.name}, key: value}}`, a Secret and its key",
+            )
+
+
+def _replicas(plan: Plan) -> Iterator[Diagnostic]:
+    if plan.storage.access == "ReadWriteMany":
+        return
+    for service in plan.services:
+        if service.replicas > 1 and service.mount(MountKind.WEIGHTS):
+            yield Diagnostic(
+                "LD403",
+                f"{service.replicas} replicas of `{service.name}` cannot share a ReadWriteOnce volume: "
+                "it is mounted by one node",
+                (*service.origin, "replicas"),
+                help="set `storage.cache.access: ReadWriteMany`, with a `class` that offers it, or `replicas: 1`",
+            )
+
+
+def _routing(plan: Plan, options: Kubernetes, target: str) -> Iterator[Diagnostic]:
+    gateway, routed = plan.gateway, options.routing != "none" and plan.routes
+    if options.routing == "ingress":
+        yield Diagnostic(
+            "LD506",
+            "ingress-nginx is retired: archived on 2026-03-24, no fixes since",
+            section(plan, target, "routing"),
+            help="write `routing: gateway-api`; traefik 3.7 can also serve these annotations (kubernetesIngressNGINX)",
+        )
+    elif gateway.idle_timeout_s != IDLE_TIMEOUT_S:
+        yield Diagnostic(
+            "LD407",
+            "an idle timeout has no field in the Gateway API: on Kubernetes it is the gateway's own",
+            ("gateway", "idle_timeout"),
+        )
+    for name, value in (("host", gateway.host), ("tls", gateway.tls_secret)):
+        if value and not routed:
+            yield Diagnostic(
+                "LD407", f"without routes on Kubernetes, `{name}` is not used there", ("gateway", name)
+            )
+    if gateway.tls_secret and routed and options.routing == "gateway-api" and options.gateway.name:
+        yield Diagnostic(
+            "LD407",
+            f"TLS is left to the Gateway `{options.gateway.name}`, which is there already",
+            ("gateway", "tls"),
+        )
+
+
+def _gateway(plan: Plan, options: Kubernetes, path: Path) -> Iterator[Diagnostic]:
+    gateway = options.gateway
+    if options.routing != "gateway-api" and gateway != GatewayApi():
+        yield Diagnostic(
+            "LD510", f"`gateway` is not used with `routing: {options.routing}`", path, help="remove it"
+        )
+    if gateway.name and gateway.class_:
+        yield Diagnostic(
+            "LD106",
+            "`name` is a Gateway that is there, `class` is that of one to be made",
+            (*path, "class"),
+            help="keep one of the two",
+        )
+    for key in ("namespace", "section"):
+        if getattr(gateway, key) and not gateway.name:
+            yield Diagnostic(
+                "LD106",
+                f"`{key}` says where a Gateway stands, and none is named",
+                (*path, key),
+                help="add `name`",
+            )

@@ -1,0 +1,121 @@
+"""What the output's README says: create the secrets, apply, reach, undo."""
+
+from __future__ import annotations
+
+import math
+
+from llmdeploy.plan.model import Plan, Secret
+from llmdeploy.spec.targets import Kubernetes
+from llmdeploy.targets.base import Guide, Step
+from llmdeploy.targets.kubernetes.manifests import flat, manifests
+from llmdeploy.targets.kubernetes.meta import PART_OF
+from llmdeploy.targets.kubernetes.origins import used_secrets
+from llmdeploy.targets.kubernetes.values import values
+
+KEPT = ("Namespace", "PersistentVolumeClaim")
+
+
+def manifests_guide(plan: Plan, options: Kubernetes) -> Guide:
+    namespace = options.namespace or plan.name
+    files = manifests(plan, options)
+    kinds = dict.fromkeys(item["kind"].lower() for item in flat(files) if item["kind"] not in KEPT)
+    return Guide(
+        title="Kubernetes",
+        base_url=base_url(plan, options),
+        secrets=(
+            Step(
+                "kubectl apply --server-side -f out/kubernetes/00-namespace.yaml",
+                "secrets live in the namespace",
+            ),
+            *secret_steps(plan, options),
+        ),
+        apply=(
+            *image_steps(plan, "kubernetes"),
+            Step("kubectl apply --server-side --field-manager=llmdeploy -k out/kubernetes"),
+            *(
+                Step(
+                    f"kubectl -n {namespace} rollout status deployment/{plan.name}-{name} --timeout={minutes}m"
+                )
+                for name, minutes in _waits(plan, options).items()
+            ),
+        ),
+        undo=(
+            Step(
+                f"kubectl -n {namespace} delete {','.join(kinds)} -l {PART_OF}={plan.name}",
+                "keeps the weights",
+            ),
+            Step(f"kubectl delete namespace {namespace}", "all that is in it, weights too"),
+        ),
+        remarks=remarks(plan, options),
+    )
+
+
+def base_url(plan: Plan, options: Kubernetes) -> str:
+    gateway = plan.gateway
+    if options.routing == "none":
+        return f"http://127.0.0.1:{plan.services[0].launch.port}"
+    return f"http{'s' if gateway.tls_secret else ''}://{gateway.host or 'GATEWAY'}"
+
+
+def secret_steps(plan: Plan, options: Kubernetes) -> tuple[Step, ...]:
+    """One command for a Secret, however many of its keys are used."""
+    namespace, wanted = options.namespace or plan.name, dict[str, list[str]]()
+    for secret in used_secrets(plan):
+        if secret.kubernetes:
+            name, key = secret.kubernetes
+            wanted.setdefault(name, []).append(f'--from-literal={key}="${_variable(secret)}"')
+    steps = [
+        Step(f"kubectl -n {namespace} create secret generic {name} {' '.join(keys)}")
+        for name, keys in wanted.items()
+    ]
+    if plan.gateway.tls_secret and plan.routes and options.routing != "none" and not options.gateway.name:
+        steps.append(
+            Step(
+                f"kubectl -n {namespace} create secret tls {plan.gateway.tls_secret} --cert=tls.crt --key=tls.key"
+            )
+        )
+    return tuple(steps)
+
+
+def _variable(secret: Secret) -> str:
+    return secret.env or secret.name.upper().replace("-", "_")
+
+
+def image_steps(plan: Plan, folder: str) -> tuple[Step, ...]:
+    built = [service for service in plan.services if service.build]
+    return tuple(
+        Step(f"docker build -t {s.launch.image} out/{folder}/images/{s.name} && docker push {s.launch.image}")
+        for s in built
+    )
+
+
+def remarks(plan: Plan, options: Kubernetes) -> tuple[str, ...]:
+    namespace = options.namespace or plan.name
+    if options.routing == "none" or not plan.routes:
+        return tuple(
+            f"`{s.name}` is reached without a prefix, at its own Service: "
+            f"`kubectl -n {namespace} port-forward service/{plan.name}-{s.name} {s.launch.port}`"
+            for s in plan.services
+        )
+    if plan.gateway.host:
+        return (f"`{plan.gateway.host}` must resolve to the gateway's address.",)
+    where = options.gateway.namespace or namespace
+    if options.routing == "ingress":
+        return (f"GATEWAY is the address that `kubectl -n {namespace} get ingress {plan.name}` shows.",)
+    return (
+        f"GATEWAY is the address that `kubectl -n {where} get gateway {options.gateway.name or plan.name}` shows.",
+    )
+
+
+def budget_minutes(plan: Plan, options: Kubernetes) -> int:
+    """Return how long a tool should wait for everything: more than any rollout may take before it counts as failed."""
+    return max(_waits(plan, options).values())
+
+
+def _waits(plan: Plan, options: Kubernetes) -> dict[str, int]:
+    services = values(plan, options)["services"]
+    # A rollout goes on one Pod at a time; each has the deadline for itself.
+    return {
+        name: math.ceil(service["progressDeadlineSeconds"] * service["replicas"] / 60) + 5
+        for name, service in services.items()
+    }
