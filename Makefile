@@ -37,7 +37,7 @@ test: dev tools ## Run the tests
 goldens: dev tools ## Run the tests and rewrite the golden files; review the diff
 	$(PYTEST) --update-goldens
 
-bench: dev ## Time the compiler
+bench: dev tools ## Time the compiler
 	$(PY) scripts/bench.py
 
 schemas: dev ## Regenerate schemas/: ours from the models, vendored ones from their packages
