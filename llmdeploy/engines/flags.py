@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,23 +26,24 @@ NO_OP = {"tensor": 1, "pipeline": 1, "data": 1}
 """What every engine does anyway: stating it needs no flag."""
 
 
-def spell(settings: Settings, table: Table) -> Words:
+def spell(settings: Settings, table: Table, facts: Mapping[str, Any]) -> Words:
     """Say every setting in the order of the table; what the table lacks is a finding."""
     words = Words()
     rows = {name: row for name, row in table.settings.items() if row.in_version(settings.version)}
     for name, row in rows.items():
         if name in settings.values:
-            _spell(settings.values[name], row, settings, words)
+            _spell(row, settings, words, facts)
     for name, value in settings.values.items():
         if name not in rows and NO_OP.get(name) != value:
-            words.diagnostics.append(_lacking(name, settings, table))
+            words.diagnostics += _lacking(name, settings, table)
     return words
 
 
-def _spell(value: Any, row: Setting, settings: Settings, words: Words) -> None:
+def _spell(row: Setting, settings: Settings, words: Words, facts: Mapping[str, Any]) -> None:
     if settings.vendor not in row.vendors:
         return  # the setting that the row names in `elsewhere` speaks for it
-    texts, spellings = _texts(value, row), row.spellings(settings.vendor)
+    value = settings.values[row.name]
+    texts, spellings = _texts(value, row, facts), row.spellings(settings.vendor)
     if row.values and texts[0] not in spellings:
         words.diagnostics.append(_refused(texts[0], row, settings))
         return
@@ -54,27 +56,31 @@ def _spell(value: Any, row: Setting, settings: Settings, words: Words) -> None:
     if row.env is not None:
         words.env[row.env] = spelled[0] if spelled else "true"
     words.env |= row.also_env
+    if row.kind == "first" and len(value) > 1:
+        message = f"the engine takes one name, `{texts[0]}`, and answers to any"
+        words.diagnostics.append(Diagnostic("LD507", message, settings.origin_of(row.name)))
 
 
-def _texts(value: Any, row: Setting) -> list[str]:
+def _texts(value: Any, row: Setting, facts: Mapping[str, Any]) -> list[str]:
     if row.kind == "switch":
-        return [] if row.set is None else [row.set]
+        return [] if row.set is None else [row.set.format_map(facts)]
     many = list(value) if isinstance(value, list | tuple) else [value]
     return [str(one) for one in (many[:1] if row.kind == "first" else many)]
 
 
 def _refused(text: str, row: Setting, settings: Settings) -> Diagnostic:
     name, path = field_of(row.name), settings.origin_of(row.name)
-    legal = ", ".join(f"`{word}`" for word in row.spellings(settings.vendor))
+    legal = ", ".join(f"`{word}`" for word in row.spellings(settings.vendor)) or "none"
     message = f"the engine has no `{name}: {text}` on {settings.vendor}; it has {legal}"
-    help = row.refused.get(text, f"take one of these, or leave `{name}` out")
+    help = row.refused.get(text, f"leave `{name}` out, or write another")
     return Diagnostic("LD309", message, path, help)
 
 
-def _lacking(name: str, settings: Settings, table: Table) -> Diagnostic:
-    path = settings.origin_of(name)
-    if name in table.noted:
-        return Diagnostic(table.noted[name].code, table.noted[name].message, path)
-    message = f"{table.title} {settings.version} has no counterpart of `{field_of(name)}`"
-    help = "leave it out, or take an engine that has it: see `llmdeploy engines`"
-    return Diagnostic("LD307", message, path, help)
+def _lacking(name: str, settings: Settings, table: Table) -> Iterator[Diagnostic]:
+    path, use = settings.origin_of(name), field_of(name)
+    if (noted := table.noted.get(name)) is None:
+        message = f"{table.title} {settings.version} has no counterpart of `{use}`"
+        help = "leave it out, or take an engine that has it: see `llmdeploy engines`"
+        yield Diagnostic("LD307", message, path, help)
+    elif path[-1:] == (use.rpartition(".")[2],):  # stated, not derived
+        yield Diagnostic(noted.code, noted.message, path)

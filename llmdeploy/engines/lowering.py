@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.diagnostics import Diagnostic, Note
 from llmdeploy.engines import passthrough
 from llmdeploy.engines.base import Card, Lowered, Row, Settings
 from llmdeploy.engines.flags import Words, spell
@@ -50,29 +50,21 @@ class TableEngine:
         return Card(self.table.title, self.table.best_for, self.table.status, rows)
 
 
-def lower(
-    settings: Settings,
-    table: Table,
-    pass_through: Callable[[Settings, Table, Words], None] = passthrough.as_arguments,
-) -> Lowered:
+def lower(settings: Settings, table: Table) -> Lowered:
     """Lower settings by the table alone."""
     facts = _facts(settings, table)
     vendor = table.vendors.get(settings.vendor, {})
     hub = settings.source == "hub"
-    words = spell(settings, table)
+    words = spell(settings, table, facts)
     words.args[:0] = [text.format_map(facts) for text in table.args]
     words.args += vendor.get("args", ())
     base = {**table.env, **(table.hub_env if hub else {}), **vendor.get("env", {})}
     words.env = {name: text.format_map(facts) for name, text in base.items()} | words.env
-    pass_through(settings, table, words)
-    words.diagnostics += passthrough.owned_variables(settings, table)
-    words.diagnostics += _lifecycle(settings, table)
-    words.diagnostics += _source(settings, table)
-    image = _image(settings, table, words)
-    env = {**words.env, **settings.env}
-    key = {table.api_key_env: settings.api_key} if table.api_key_env and settings.api_key else {}
+    passthrough.add(settings, table, words)
+    for check in (passthrough.owned_variables, _lifecycle, _source, _logged_key):
+        words.diagnostics += check(settings, table)
     return Lowered(
-        launch=Launch(image, table.entrypoint, tuple(words.args), env, table.port, key),
+        launch=_launch(settings, table, words, tuple(vendor.get("entrypoint", table.entrypoint))),
         endpoints=table.endpoints,
         probes=_probes(table.probes, settings.ready_timeout_s),
         drain=table.drain,
@@ -82,6 +74,13 @@ def lower(
         why=tuple(words.why),
         diagnostics=tuple(words.diagnostics),
     )
+
+
+def _launch(settings: Settings, table: Table, words: Words, entrypoint: tuple[str, ...]) -> Launch:
+    image = _image(settings, table, words)
+    env = {**words.env, **settings.env}
+    key = {table.api_key_env: settings.api_key} if table.api_key_env and settings.api_key else {}
+    return Launch(image, entrypoint, tuple(words.args), env, table.port, key)
 
 
 def _facts(settings: Settings, table: Table) -> Mapping[str, Any]:
@@ -136,6 +135,13 @@ def _source(settings: Settings, table: Table) -> Iterator[Diagnostic]:
         yield Diagnostic("LD315", message, (*settings.origin, "source"), help)
 
 
+def _logged_key(settings: Settings, table: Table) -> Iterator[Diagnostic]:
+    if settings.api_key is not None and table.key_logged is not None:
+        message = f"{table.title} writes its API key to its log when it starts"
+        help = "keep its logs as close as the key, or take an engine that does not"
+        yield Diagnostic("LD509", message, ("gateway", "auth"), help, (Note(f"source: {table.key_logged}"),))
+
+
 def _mounts(table: Table, hub: bool) -> tuple[Mount, ...]:
     weights = (Mount(MountKind.WEIGHTS, WEIGHTS, read_only=True),) if hub else ()
     return (*weights, Mount(MountKind.CACHE, table.cache, read_only=False))
@@ -145,7 +151,7 @@ def _download(settings: Settings, table: Table, facts: Mapping[str, Any]) -> Dow
     command = [text.format_map(facts) for text in table.download]
     if "revision" in settings.values:
         command += ["--revision", settings.values["revision"]]
-    return Download(tuple(command), {"HF_HOME": WEIGHTS}, settings.token)
+    return Download(tuple(command), dict(table.hub_env), settings.token)
 
 
 def _probes(paths: Mapping[str, str], ready_timeout_s: int) -> Probes:

@@ -20,27 +20,17 @@ _FLAG = re.compile(r"-{0,2}[A-Za-z][A-Za-z0-9_.-]*")
 _HELP = "write text, a number, a boolean, a list of these, or a mapping for a flag that takes JSON"
 
 
-def as_arguments(settings: Settings, table: Table, words: Words) -> None:
-    """Add `engine_args` as arguments, in the order written."""
+def add(settings: Settings, table: Table, words: Words) -> None:
+    """Add `engine_args` in the order written."""
     for key, value, path in _accepted(settings, table, words):
-        flag = (key if key.startswith("-") else f"--{key}").replace("_", "-")
         try:
-            words.args += _argument(flag, value, table)
+            if table.engine_args == "arguments":
+                flag = (key if key.startswith("-") else f"--{key}").replace("_", "-")
+                words.args += _argument(flag, value, table)
+            else:
+                words.env[_variable(key, settings)] = _joined(value)
         except ValueError as reason:
             words.diagnostics.append(Diagnostic("LD313", f"`{key}` {reason}", path, _HELP))
-
-
-def as_environment(settings: Settings, table: Table, words: Words) -> None:
-    """Add `engine_args` as variables, for an engine whose every flag reads one."""
-    for key, value, path in _accepted(settings, table, words):
-        name = key.lstrip("-").replace("-", "_").upper()
-        try:
-            words.env[name] = _variable(value)
-        except ValueError as reason:
-            words.diagnostics.append(Diagnostic("LD313", f"`{key}` {reason}", path, _HELP))
-        if name in settings.env:
-            message = f"`{key}` is the variable `{name}`, which `env` sets too"
-            words.diagnostics.append(Diagnostic("LD313", message, path, "keep one of the two"))
 
 
 def owned_variables(settings: Settings, table: Table) -> Iterator[Diagnostic]:
@@ -109,7 +99,15 @@ def _argument(flag: str, value: Any, table: Table) -> list[str]:
     return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
 
 
-def _variable(value: Any) -> str:
+def _variable(key: str, settings: Settings) -> str:
+    """Return the variable that an engine which is driven by its environment reads for a flag."""
+    name = key.lstrip("-").replace("-", "_").upper()
+    if name in settings.env:
+        raise ValueError(f"is the variable `{name}`, which `env` sets too")
+    return name
+
+
+def _joined(value: Any) -> str:
     if isinstance(value, Mapping):
         raise ValueError("is a mapping, which the engine cannot take")
     return ",".join(_text(one) for one in (value if isinstance(value, list) else [value]))

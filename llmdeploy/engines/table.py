@@ -31,9 +31,9 @@ class Setting:
     """How an engine spells one neutral setting: with a flag or a variable.
 
     A `switch` stands for the setting by being there, with the text `set` where it takes one; `first` takes
-    one of several values. `values` has the engine's words where they are a closed set, `only` the vendors
-    that have such a word, `refused` the way out from values that none has. Where the vendor is not among
-    `vendors`, the setting named by `elsewhere` speaks instead.
+    one of several values. Where the engine's words are a closed set, `values` has them (one, or one for each
+    vendor that has it) and `refused` the way out from values that no vendor has. Where the vendor is not
+    among `vendors`, the setting named by `elsewhere` speaks instead.
     """
 
     name: str
@@ -42,8 +42,7 @@ class Setting:
     env: str | None = None
     kind: Literal["value", "list", "first", "switch"] = "value"
     set: str | None = None
-    values: Mapping[str, str] = field(default_factory=dict)
-    only: Mapping[str, list[str]] = field(default_factory=dict)
+    values: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     because: str | None = None
     vendors: tuple[str, ...] = ("nvidia", "amd", "cpu")
@@ -53,9 +52,16 @@ class Setting:
     since: str = "0"
     until: str | None = None
 
+    @property
+    def use(self) -> str:
+        return f"use `{field_of(self.name)}`"
+
     def spellings(self, vendor: str) -> Mapping[str, str]:
         """Return the engine's word for each value that it takes on this vendor's hardware."""
-        return {text: word for text, word in self.values.items() if vendor in self.only.get(text, [vendor])}
+        words = {
+            text: word if isinstance(word, str) else word.get(vendor) for text, word in self.values.items()
+        }
+        return {text: word for text, word in words.items() if word is not None}
 
     def in_version(self, version: str) -> bool:
         this = _order(version)
@@ -85,6 +91,7 @@ class Table:
     """The whole of an `engine.yaml`, in its words; schemas/engine.schema.json says what each is for.
 
     `owned_flags` and `owned_env` have everything that the compiler decides, and what a user does instead.
+    `args`, `env` and `download` are templates over the facts that `lowering` knows.
     """
 
     name: str
@@ -101,6 +108,7 @@ class Table:
     hub_env: Mapping[str, str]
     vendors: Mapping[str, Mapping[str, Any]]
     api_key_env: str | None
+    key_logged: str | None
     user: Mapping[str, User]
     cache: str
     download: tuple[str, ...]
@@ -111,6 +119,7 @@ class Table:
     noted: Mapping[str, Noted]
     owned_flags: Mapping[str, str]
     owned_env: Mapping[str, str]
+    engine_args: Literal["arguments", "environment"]
     abbreviations: bool
     negation: bool
     capabilities: tuple[tuple[str, str, str], ...]
@@ -130,6 +139,7 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
     """Turn the data of an `engine.yaml` into a `Table`."""
     sources = data["sources"]
     settings = {name: _setting(name, row, sources) for name, row in data["settings"].items()}
+    variables = _owned_env([*data["owned"], *common["owned"]], settings)
     return Table(
         name=data["name"],
         title=data["title"],
@@ -145,6 +155,7 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         hub_env=data.get("hub_env", {}),
         vendors=data.get("vendors", {}),
         api_key_env=data.get("api_key_env"),
+        key_logged=data.get("key_logged"),
         user={vendor: User(**row) for vendor, row in data.get("user", {}).items()},
         cache=data["cache"],
         download=tuple(data.get("download", ())),
@@ -153,10 +164,11 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         endpoints=tuple(Endpoint(row["path"], Match(row["match"])) for row in data["endpoints"]),
         settings=settings,
         noted={name: Noted(**row) for name, row in data.get("noted", {}).items()},
-        owned_flags=_owned("flags", settings, data, common),
-        owned_env=_owned("env", settings, data, common),
-        abbreviations=data["abbreviations"],
-        negation=data["negation"],
+        owned_flags=_owned_flags(data, settings, variables),
+        owned_env=variables,
+        engine_args=data["engine_args"]["as"],
+        abbreviations=data["engine_args"]["abbreviations"],
+        negation=data["engine_args"]["negation"],
         capabilities=tuple(
             (row["capability"], row["value"], sources[row["source"]]) for row in data["capabilities"]
         ),
@@ -168,18 +180,26 @@ def _setting(name: str, row: Mapping[str, Any], sources: Mapping[str, str]) -> S
     return Setting(name=name, **{**row, **lists, "source": sources[row["source"]]})
 
 
-def _owned(
-    kind: Literal["flags", "env"], settings: Mapping[str, Setting], *tables: Mapping[str, Any]
+def _owned_flags(
+    data: Mapping[str, Any], settings: Mapping[str, Setting], variables: Mapping[str, str]
 ) -> Mapping[str, str]:
-    owned = {}
-    for name, row in settings.items():
-        for spelling in (row.flag, *row.aliases) if kind == "flags" else (row.env, *row.also_env):
-            if spelling is not None:
-                owned[spelling] = f"use `{field_of(name)}`"
-    for row in (row for data in tables for row in data["owned"]):
-        help = f"use `{row['use']}`" if "use" in row else f"leave it out: {row['because']}"
-        owned |= dict.fromkeys(row.get(kind, ()), help)
+    owned = {flag: row.use for row in settings.values() for flag in (row.flag, *row.aliases) if flag}
+    for row in data["owned"]:
+        owned |= dict.fromkeys(row.get("flags", ()), _help(row))
+    if data["engine_args"]["as"] == "environment":
+        owned |= {"--" + name.lower().replace("_", "-"): help for name, help in variables.items()}
     return owned
+
+
+def _owned_env(rows: list[Mapping[str, Any]], settings: Mapping[str, Setting]) -> Mapping[str, str]:
+    owned = {name: row.use for row in settings.values() for name in (row.env, *row.also_env) if name}
+    for row in rows:
+        owned |= dict.fromkeys(row.get("env", ()), _help(row))
+    return owned
+
+
+def _help(row: Mapping[str, Any]) -> str:
+    return f"use `{row['use']}`" if "use" in row else f"leave it out: {row['because']}"
 
 
 def _order(version: str) -> tuple[int, ...]:
