@@ -1,6 +1,6 @@
 # `make` prints the targets. Everything is installed below this folder: .venv and .tools.
 .DEFAULT_GOAL := help
-.PHONY: help dev tools oracles check fix test goldens bench schemas catalogs clean
+.PHONY: help demo dev tools oracles check fix test goldens bench schemas catalogs clean
 
 PY := .venv/bin/python
 # Tests marked with one xdist_group share a worker: an engine's parser takes seconds to start.
@@ -8,6 +8,15 @@ PYTEST := $(PY) -m pytest -n 2 --dist loadgroup
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/bin/llmdeploy ## Compile the hybrid example to four targets and show its plan
+	.venv/bin/llmdeploy build examples/02-hybrid/llm.yaml
+	.venv/bin/llmdeploy plan examples/02-hybrid/llm.yaml --no-why
+
+.venv/bin/llmdeploy: pyproject.toml
+	python3 -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
 
 dev: .venv/.ready ## Create .venv: the package, editable, and its development tools
 
