@@ -52,7 +52,7 @@ def _spell(row: Setting, settings: Settings, words: Words, facts: Mapping[str, A
         because = row.because or f"the engine's word for `{field_of(row.name)}: {texts[0]}`"
         words.why.append(Why(field_of(row.name), " ".join(spelled), because))
     if row.flag is not None:
-        words.args += [row.flag, *spelled]
+        words.args += [row.flag, *(f"{row.key}={text}" if row.key else text for text in spelled)]
     if row.env is not None:
         words.env[row.env] = spelled[0] if spelled else "true"
     words.env |= row.also_env

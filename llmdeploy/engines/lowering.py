@@ -54,7 +54,7 @@ def lower(settings: Settings, table: Table) -> Lowered:
     """Lower settings by the table alone."""
     facts = _facts(settings, table)
     vendor = table.vendors.get(settings.vendor, {})
-    hub = settings.source == "hub"
+    hub = settings.source != "path"
     words = spell(settings, table, facts)
     words.args[:0] = [text.format_map(facts) for text in table.args]
     words.args += vendor.get("args", ())
@@ -129,10 +129,16 @@ def _lifecycle(settings: Settings, table: Table) -> Iterator[Diagnostic]:
 
 
 def _source(settings: Settings, table: Table) -> Iterator[Diagnostic]:
+    if settings.source in table.serves:
+        return
+    path = (*settings.origin, "source")
     if settings.source == "openllm":
         message = f"{table.title} cannot serve the OpenLLM tag `{settings.openllm_tag}`"
-        help = f"write `source: {settings.model}`, or `engine: openllm`"
-        yield Diagnostic("LD315", message, (*settings.origin, "source"), help)
+        yield Diagnostic("LD315", message, path, f"write `source: {settings.model}`, or `engine: openllm`")
+    else:
+        message = f"{table.title} cannot serve `{settings.model}`"
+        help = f"write a source like `{{{table.serves[0]}: …}}`, or take another engine"
+        yield Diagnostic("LD315", message, path, help)
 
 
 def _logged_key(settings: Settings, table: Table) -> Iterator[Diagnostic]:

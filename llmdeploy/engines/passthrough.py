@@ -27,8 +27,10 @@ def add(settings: Settings, table: Table, words: Words) -> None:
             if table.engine_args == "arguments":
                 flag = (key if key.startswith("-") else f"--{key}").replace("_", "-")
                 words.args += _argument(flag, value, table)
-            else:
+            elif table.engine_args == "environment":
                 words.env[_variable(key, settings)] = _joined(value)
+            else:
+                words.args += ["--arg", _pair(key, value)]
         except ValueError as reason:
             words.diagnostics.append(Diagnostic("LD313", f"`{key}` {reason}", path, _HELP))
 
@@ -105,6 +107,13 @@ def _variable(key: str, settings: Settings) -> str:
     if name in settings.env:
         raise ValueError(f"is the variable `{name}`, which `env` sets too")
     return name
+
+
+def _pair(key: str, value: Any) -> str:
+    """Return an argument of a Bento; bentoml 1.4 splits values at commas."""
+    if isinstance(value, Mapping | list) or "," in _text(value):
+        raise ValueError("is a list, a mapping or has a comma, which the engine cannot take")
+    return f"{key.lstrip('-').replace('-', '_')}={_text(value)}"
 
 
 def _joined(value: Any) -> str:

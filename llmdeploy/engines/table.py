@@ -30,16 +30,17 @@ def field_of(setting: str) -> str:
 class Setting:
     """How an engine spells one neutral setting: with a flag or a variable.
 
-    A `switch` stands for the setting by being there, with the text `set` where it takes one; `first` takes
-    one of several values. Where the engine's words are a closed set, `values` has them (one, or one for each
-    vendor that has it) and `refused` the way out from values that no vendor has. Where the vendor is not
-    among `vendors`, the setting named by `elsewhere` speaks instead.
+    With a `key` the value is written `key=value`. A `switch` stands for the setting by being there, with the
+    text `set` where it takes one; `first` takes one of several values. Where the engine's words are a closed
+    set, `values` has them (one, or one for each vendor that has it) and `refused` the way out from values
+    that no vendor has. Where the vendor is not among `vendors`, the setting named by `elsewhere` speaks.
     """
 
     name: str
     source: str
     flag: str | None = None
     env: str | None = None
+    key: str | None = None
     kind: Literal["value", "list", "first", "switch"] = "value"
     set: str | None = None
     values: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
@@ -51,6 +52,11 @@ class Setting:
     aliases: tuple[str, ...] = ()
     since: str = "0"
     until: str | None = None
+
+    @property
+    def spelled(self) -> tuple[str | None, ...]:
+        """Every way to give it among `engine_args`."""
+        return (self.key and "--" + self.key.replace("_", "-")) or self.flag, *self.aliases
 
     @property
     def use(self) -> str:
@@ -100,6 +106,7 @@ class Table:
     status: Literal["maintained", "archived", "dormant"]
     lifecycle: Mapping[str, str]
     versions: tuple[str, ...]
+    serves: tuple[str, ...]
     images: tuple[Image, ...]
     entrypoint: tuple[str, ...]
     args: tuple[str, ...]
@@ -119,7 +126,7 @@ class Table:
     noted: Mapping[str, Noted]
     owned_flags: Mapping[str, str]
     owned_env: Mapping[str, str]
-    engine_args: Literal["arguments", "environment"]
+    engine_args: Literal["arguments", "environment", "pairs"]
     abbreviations: bool
     negation: bool
     capabilities: tuple[tuple[str, str, str], ...]
@@ -147,6 +154,7 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         status=data["status"],
         lifecycle=data.get("lifecycle", {}),
         versions=tuple(data["versions"]),
+        serves=tuple(data.get("serves", ("hub", "path"))),
         images=tuple(Image(**row) for row in data["images"]),
         entrypoint=tuple(data["entrypoint"]),
         args=tuple(data.get("args", ())),
@@ -183,7 +191,7 @@ def _setting(name: str, row: Mapping[str, Any], sources: Mapping[str, str]) -> S
 def _owned_flags(
     data: Mapping[str, Any], settings: Mapping[str, Setting], variables: Mapping[str, str]
 ) -> Mapping[str, str]:
-    owned = {flag: row.use for row in settings.values() for flag in (row.flag, *row.aliases) if flag}
+    owned = {flag: row.use for row in settings.values() for flag in row.spelled if flag}
     for row in data["owned"]:
         owned |= dict.fromkeys(row.get("flags", ()), _help(row))
     if data["engine_args"]["as"] == "environment":
