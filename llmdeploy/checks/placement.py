@@ -79,16 +79,17 @@ def _named_devices(pool: Hardware, taken: dict[str, int]) -> Iterator[Diagnostic
 
 def _device_lists(context: Context) -> Iterator[Diagnostic]:
     owners: dict[str, tuple[str, int]] = {}
+    # One host may hold cards of several kinds, and its indexes run over all of them.
+    whole = sum(pool.count or 0 for pool in context.spec.gpus.values())
     for name, pool in context.spec.gpus.items():
-        known = context.pools.get(name)
         for index, device in enumerate(pool.devices or ()):
             path = ("gpus", name, "devices", index)
-            if known is not None and device.isdecimal() and int(device) >= known.count:
+            if device.isdecimal() and int(device) >= whole:
                 yield Diagnostic(
                     "LD311",
-                    f"device {device} is outside a node of {known.count} GPUs",
+                    f"device {device} is outside a host of {whole} GPUs",
                     path,
-                    help=f"indexes run from 0 to {known.count - 1}; `count` is what the whole node has",
+                    help=f"indexes run from 0 to {whole - 1}; `count` is what the whole host has",
                 )
             if device in owners:
                 yield Diagnostic(
