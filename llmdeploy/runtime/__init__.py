@@ -1,0 +1,1 @@
+"""What touches the world while something runs: other programs."""
