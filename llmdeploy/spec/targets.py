@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
+from llmdeploy.spec.entry import Entry
 from llmdeploy.spec.types import AnyText, Json, Name, Port, Size, Text, problem
 
 
@@ -23,13 +24,7 @@ def _address(value: str) -> str:
 Address = Annotated[Text, AfterValidator(_address)]
 
 
-class Options(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", strict=True, allow_inf_nan=False, frozen=True, protected_namespaces=()
-    )
-
-
-class Docker(Options):
+class Docker(Entry):
     """`out/docker`: shell scripts."""
 
     bind: Address = Field("127.0.0.1", description="Address on which the gateway listens.")
@@ -46,13 +41,13 @@ class Compose(Docker):
     )
 
 
-class Ingress(Options):
+class Ingress(Entry):
     class_: Literal["nginx"] = Field(
         "nginx", alias="class", description="Ingress class; ingress-nginx's annotations."
     )
 
 
-class GatewayApi(Options):
+class GatewayApi(Entry):
     """The Gateway that HTTPRoutes attach to: made here (`class`), or one that is there (`name`)."""
 
     class_: Name | None = Field(
@@ -66,7 +61,7 @@ class GatewayApi(Options):
     section: Name | None = Field(None, description="Its listener.")
 
 
-class Toleration(Options):
+class Toleration(Entry):
     key: Text | None = None
     operator: Literal["Exists", "Equal"] = "Equal"
     value: AnyText | None = None
@@ -74,7 +69,7 @@ class Toleration(Options):
     tolerationSeconds: Annotated[int, Field(ge=0)] | None = None  # noqa: N815  Kubernetes' own name
 
 
-class Resources(Options):
+class Resources(Entry):
     cpu: Annotated[float, Field(gt=0)] | None = Field(
         None, description="Cores requested by one replica. Default: 2 + 2 for each GPU.", examples=[8]
     )
@@ -83,7 +78,7 @@ class Resources(Options):
     )
 
 
-class Patch(Options):
+class Patch(Entry):
     """A part of an object, merged into what the compiler made. Lists whose items have a name merge by it."""
 
     kind: Text = Field(description="Kind of the objects.", examples=["Deployment"])
@@ -93,7 +88,7 @@ class Patch(Options):
     )
 
 
-class Kubernetes(Options):
+class Kubernetes(Entry):
     """`out/kubernetes`: manifests with a kustomization.yaml."""
 
     namespace: Name | None = Field(None, description="Namespace. Default: the name of the project.")
@@ -115,7 +110,7 @@ class Helm(Kubernetes):
     """`out/helm`: a chart with values. Takes kubernetes' options unless it states its own."""
 
 
-class Targets(Options):
+class Targets(Entry):
     docker: Docker | None = None
     compose: Compose | None = None
     kubernetes: Kubernetes | None = None

@@ -124,8 +124,8 @@ def _text_for_a_boolean(data: Data, place: Place) -> Path | None:
 
 
 def _dangling_reference(data: Data, place: Place) -> Path | None:
-    is_reference = place.path[-1:] and place.path[-1] in REFERENCES and isinstance(place.value, str)
-    return _set(data, place, "no-such-thing") if is_reference else None
+    is_reference = bool(place.path) and place.path[-1] in REFERENCES and isinstance(place.value, str)
+    return _set(data, place, "no-such-thing") if is_reference and not TEXTUAL & set(place.path) else None
 
 
 def _duplicate_key(data: Data, place: Place) -> Path | None:
