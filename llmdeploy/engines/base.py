@@ -62,6 +62,8 @@ class Lowered:
     """WEIGHTS (read-only, for Hub sources) and CACHE (writable); `resolve` adds MODEL and FILE."""
     download: Download | None = None
     build: Build | None = None
+    served_names: tuple[str, ...] | None = None
+    """What clients must write in "model", where the engine does not take the names it is given."""
     why: tuple[Why, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
 

@@ -214,7 +214,7 @@ def _service(
             products=pool.products,
             memory_gib=None if pool.is_cpu else pool.memory_gib,
         ),
-        served_names=settings.values["served_names"],
+        served_names=lowered.served_names or settings.values["served_names"],
         replicas=model.replicas,
         shm_gib=shm,
         probes=lowered.probes,
@@ -225,7 +225,8 @@ def _service(
         files=files,
         download=lowered.download,
         build=lowered.build,
-        why=(*why, *lowered.why),
+        # The engine has the last word on a setting that both speak of.
+        why=tuple({reason.setting: reason for reason in (*why, *lowered.why)}.values()),
         memory_gib=pool.memory_gib if pool.is_cpu else None,
     )
 

@@ -39,7 +39,13 @@ class OpenLlm(TableEngine):
         findings = (*lowered.diagnostics, *self._findings(settings, packed))
         why = (*lowered.why, *_reasons(settings, packed, revision))
         return replace(
-            lowered, launch=launch, download=download, build=context, why=why, diagnostics=findings
+            lowered,
+            launch=launch,
+            download=download,
+            build=context,
+            served_names=(packed.hub_id,),
+            why=why,
+            diagnostics=findings,
         )
 
     def _findings(self, settings: Settings, packed: Bento) -> Iterator[Diagnostic]:
@@ -77,6 +83,7 @@ def _arguments(settings: Settings, packed: Bento) -> Iterator[Diagnostic]:
 
 
 def _reasons(settings: Settings, packed: Bento, revision: str) -> Iterator[Why]:
+    yield Why("served_names", packed.hub_id, "a Bento serves its Hub id and no other name")
     if "revision" not in settings.values:
         yield Why("revision", revision, "the commit that the OpenLLM catalog pins")
     if "context" not in settings.values and packed.max_model_len is not None:
