@@ -48,11 +48,12 @@ def job(project: str, model: str, service: Values, values: Values) -> Object:
         "volumes": [claim_volume(claim_name(project, model, values)), SCRATCH],
     }
     patches = [patch for patch in values["patches"] if patch["kind"] == "Job"]
+    content = {"spec": spec, "engine": service["engine"], "version": service["version"], "patches": patches}
     marks = labels(project, model, service, DOWNLOAD)
     return object_of(
         "batch/v1",
         "Job",
-        f"{project}-{model}-{digest({'spec': spec, 'labels': marks, 'patches': patches})}",
+        f"{project}-{model}-{digest(content)}",
         marks,
         spec={
             "backoffLimit": 6,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmdeploy.targets.kubernetes.text import label_value
 
 Object = dict[str, Any]
 Values = Mapping[str, Any]
@@ -27,7 +26,7 @@ def labels(project: str, model: str, service: Values, component: str = ENGINE) -
     return {
         "app.kubernetes.io/name": service["engine"],
         **selector(project, model, component),
-        "app.kubernetes.io/version": label_value(service["version"]),
+        "app.kubernetes.io/version": service["version"],
         PART_OF: project,
         "app.kubernetes.io/managed-by": "llmdeploy",
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from llmdeploy.plan.model import Download, Gpus, MountKind, Plan, Probe, Secret, Service, User
 from llmdeploy.spec.targets import Kubernetes
-from llmdeploy.targets.kubernetes.text import cores, file_key, gib, literal
+from llmdeploy.targets.kubernetes.text import cores, file_key, gib, label_value, literal
 
 PRODUCT_LABEL = "nvidia.com/gpu.product"
 
@@ -25,7 +25,7 @@ def service_values(plan: Plan, options: Kubernetes, service: Service) -> dict[st
     deadline = service.ready_timeout_s + ROLLOUT_S + (DOWNLOAD_S if service.download else 0)
     values: dict[str, Any] = {
         "engine": service.engine,
-        "version": service.engine_version,
+        "version": label_value(service.engine_version),
         "image": launch.image,
         "command": [literal(word) for word in launch.entrypoint],
         "args": [literal(word) for word in launch.args],

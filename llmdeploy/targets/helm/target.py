@@ -1,0 +1,57 @@
+"""The target `helm`. The objects are those of the target `kubernetes`; a test holds the two equal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.emit import Artifact
+from llmdeploy.plan.model import Plan
+from llmdeploy.spec.targets import Kubernetes
+from llmdeploy.targets.base import Feature, Guide, Step
+from llmdeploy.targets.helm.chart import chart
+from llmdeploy.targets.kubernetes import guide, layout
+from llmdeploy.targets.kubernetes.check import check
+
+
+@dataclass(frozen=True, slots=True)
+class HelmTarget:
+    name: str = "helm"
+    features: frozenset[Feature] = frozenset({Feature.MANY_NODES, Feature.SLICES})
+    secret_kind: str = "kubernetes"
+    options: None = None
+
+    def check(self, plan: Plan) -> Iterator[Diagnostic]:
+        return check(plan, self.name)
+
+    def emit(self, plan: Plan) -> Iterator[Artifact]:
+        yield from chart(plan, plan.options[self.name])
+        yield from layout.images(plan, self.name)
+
+    def guide(self, plan: Plan) -> Guide:
+        options: Kubernetes = plan.options[self.name]
+        name, namespace = plan.name, options.namespace or plan.name
+        minutes = guide.budget_minutes(plan, options)
+        return Guide(
+            title="Helm",
+            base_url=guide.base_url(plan, options),
+            secrets=(
+                Step(f"kubectl create namespace {namespace}", "secrets live in the namespace"),
+                *guide.secret_steps(plan, options),
+            ),
+            apply=(
+                *guide.image_steps(plan, self.name),
+                Step(
+                    f"helm upgrade --install {name} out/helm/{name} -n {namespace} --create-namespace "
+                    f"--rollback-on-failure --wait --timeout {minutes}m",
+                    "the default of 5 minutes is over before a model is loaded",
+                ),
+                Step(f"helm test {name} -n {namespace} --logs"),
+            ),
+            undo=(
+                Step(f"helm uninstall {name} -n {namespace}", "keeps the weights"),
+                Step(f"kubectl delete namespace {namespace}", "all that is in it, weights too"),
+            ),
+            remarks=guide.remarks(plan, options),
+        )
