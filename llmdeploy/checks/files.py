@@ -34,8 +34,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
         directory = model.source.path
         if directory is not None and context.facts.directories.get(directory) is False:
             yield Diagnostic(
-                "LD210",
+                "LD512",
                 f"the model directory `{directory}` is not on this machine",
-                ("models", name, "source", "path"),
+                ("models", name, "source"),
                 help="see that it is there, with its config.json, where the artifacts will run; paths are relative to llm.yaml",
             )

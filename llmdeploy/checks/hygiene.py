@@ -20,7 +20,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
 
 def _unreached(context: Context) -> Iterator[Diagnostic]:
     reached = {route.model for route in context.spec.routes}
-    if any(route.by for route in context.spec.routes):
+    # A route to an unknown model was probably meant for the one that seems unreached; it has its own error.
+    if any(route.by for route in context.spec.routes) or not reached <= context.spec.models.keys():
         return
     for name in context.spec.models:
         if name not in reached:
@@ -65,12 +66,25 @@ def _gated(context: Context) -> Iterator[Diagnostic]:
 
 
 def _unused(context: Context) -> Iterator[Diagnostic]:
+    """As above, a name that does not exist was probably meant for what seems unused."""
     spec = context.spec
     pools = {pool_of(spec, name) for name in spec.models}
-    for pool in spec.gpus:
+    for pool in spec.gpus if None not in pools else ():
         if pool not in pools:
-            yield Diagnostic("LD510", f"no model runs on pool `{pool}`", ("gpus", pool), help="remove it, or name it in a model's `gpus.pool`", place=Place.KEY)
+            yield Diagnostic(
+                "LD510",
+                f"no model runs on pool `{pool}`",
+                ("gpus", pool),
+                help="remove it, or name it in a model's `gpus.pool`",
+                place=Place.KEY,
+            )
     used = {model.token for model in spec.models.values()} | {spec.gateway.auth}
-    for secret in spec.secrets:
+    for secret in spec.secrets if used - {None} <= spec.secrets.keys() else ():
         if secret not in used:
-            yield Diagnostic("LD510", f"nothing uses secret `{secret}`", ("secrets", secret), help="remove it, or name it in `token` or `gateway.auth`", place=Place.KEY)
+            yield Diagnostic(
+                "LD510",
+                f"nothing uses secret `{secret}`",
+                ("secrets", secret),
+                help="remove it, or name it in `token` or `gateway.auth`",
+                place=Place.KEY,
+            )
