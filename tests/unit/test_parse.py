@@ -68,9 +68,11 @@ def test_a_plain_number_is_text_as_written(revision: str) -> None:
 
 
 def test_engine_arguments_keep_their_types_and_how_they_were_written() -> None:
-    arguments = spec(LEAST + "    engine_args: {a: 1, b: 0.10, c: true, d: ~, e: [1], f: text}\n").models[
-        "chat"
-    ].engine_args
+    arguments = (
+        spec(LEAST + "    engine_args: {a: 1, b: 0.10, c: true, d: ~, e: [1], f: text}\n")
+        .models["chat"]
+        .engine_args
+    )
     assert arguments == {"a": 1, "b": 0.1, "c": True, "d": None, "e": [1], "f": "text"}
     assert isinstance(arguments["b"], PlainNumber)
     assert arguments["b"].text == "0.10"
@@ -105,9 +107,19 @@ CASES = [
     # An unknown key, and where it may have been meant
     ("    dtyp: auto", "LD101", C + "dtyp", "did you mean `dtype`?"),
     ("    count: 4", "LD101", C + "count", "`count` belongs under `gpus`"),
-    ("    gpus: {replicas: 2}", "LD101", C + "gpus.replicas", "`replicas` belongs further out, in `models.chat`"),
+    (
+        "    gpus: {replicas: 2}",
+        "LD101",
+        C + "gpus.replicas",
+        "`replicas` belongs further out, in `models.chat`",
+    ),
     ("    routes: []", "LD101", C + "routes", "`routes` belongs further out, in the top of the file"),
-    ("    parallel: {zzz: 2}", "LD101", C + "parallel.zzz", "it takes `tensor`, `pipeline`, `data` or `expert`"),
+    (
+        "    parallel: {zzz: 2}",
+        "LD101",
+        C + "parallel.zzz",
+        "it takes `tensor`, `pipeline`, `data` or `expert`",
+    ),
     ("routs: []", "LD101", "routs", "did you mean `routes`?"),
     ("targets: {dockr: {}}", "LD101", "targets.dockr", "did you mean `docker`?"),
     ("storage: {cache: {clas: x}}", "LD101", "storage.cache.clas", "did you mean `class`?"),
@@ -124,7 +136,12 @@ CASES = [
     ("    gpus: four", "LD103", C + "gpus", None),
     ("    gpus: true", "LD103", C + "gpus", None),
     ("    served_names: a", "LD103", C + "served_names", None),
-    ("storage: {cache: {size: true}}", "LD103", "storage.cache.size", "write a number with MiB, GiB or TiB, like `48GiB`"),
+    (
+        "storage: {cache: {size: true}}",
+        "LD103",
+        "storage.cache.size",
+        "write a number with MiB, GiB or TiB, like `48GiB`",
+    ),
     # An explicit null
     ("    engine:", "LD103", C + "engine", "leave the key out for its default"),
     ("    env: {A: ~}", "LD103", C + "env.A", "leave the key out for its default"),
@@ -157,7 +174,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("line", "code", "path", "help"), CASES, ids=[case[0].strip() for case in CASES])
-def test_a_wrong_line_is_named_by_its_code_and_path(line: str, code: str, path: str, help: str | None) -> None:
+def test_a_wrong_line_is_named_by_its_code_and_path(
+    line: str, code: str, path: str, help: str | None
+) -> None:
     problem = problems(LEAST + line + "\n")[0]
     assert (problem.code, ".".join(map(str, problem.path))) == (code, path)
     if help is not None:
@@ -180,13 +199,16 @@ def test_a_pool_says_what_it_is_made_of(pool: str, code: str, path: tuple[str, .
     assert (problem.code, problem.path) == (code, path)
 
 
-@pytest.mark.parametrize("pool", ["{type: CPU}", "{vendor: amd, memory: 64GiB, count: 1}", "{type: l4, count: 1}"])
+@pytest.mark.parametrize(
+    "pool", ["{type: CPU}", "{vendor: amd, memory: 64GiB, count: 1}", "{type: l4, count: 1}"]
+)
 def test_a_pool_may_be_declared_or_known(pool: str) -> None:
     spec(HEAD + f"gpus: {{p: {pool}}}\n" + MODEL)
 
 
 @pytest.mark.parametrize(
-    ("version", "code"), [("2", "LD107"), ("0", "LD107"), ("true", "LD103"), ('"1"', "LD103"), ("1.0", "LD103")]
+    ("version", "code"),
+    [("2", "LD107"), ("0", "LD107"), ("true", "LD103"), ('"1"', "LD103"), ("1.0", "LD103")],
 )
 def test_only_version_1_is_read(version: str, code: str) -> None:
     problem = only(LEAST.replace("version: 1", f"version: {version}"))

@@ -199,7 +199,9 @@ def test_any_text_is_read_without_an_exception_and_always_alike(text: str) -> No
     assert problems == again
 
 
-YAML = st.lists(st.sampled_from([*"ab1-:,[]{}#&*!|>'\"%@`?~\n\t ", "\n  ", ": ", "- ", "<<", "\r\n", "é", "🎉"]))
+YAML = st.lists(
+    st.sampled_from([*"ab1-:,[]{}#&*!|>'\"%@`?~\n\t ", "\n  ", ": ", "- ", "<<", "\r\n", "é", "🎉"])
+)
 
 
 @given(YAML.map("".join))
@@ -213,7 +215,11 @@ def test_text_that_looks_like_yaml_is_read_without_an_exception(text: str) -> No
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(codec="ascii")),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(codec="ascii")),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.sampled_from("abc")), inner),
     max_leaves=8,
 )
