@@ -31,17 +31,17 @@ def spell(settings: Settings, table: Table, facts: Mapping[str, Any]) -> Words:
     words = Words()
     rows = {name: row for name, row in table.settings.items() if row.in_version(settings.version)}
     for name, row in rows.items():
-        if name in settings.values:
+        if name in settings.values and settings.vendor in row.vendors:
             _spell(row, settings, words, facts)
     for name, value in settings.values.items():
-        if name not in rows and NO_OP.get(name) != value:
+        # A row that is silent on this vendor leaves it to another setting, unless the table has a note.
+        said = name in rows and (settings.vendor in rows[name].vendors or name not in table.noted)
+        if not said and NO_OP.get(name) != value:
             words.diagnostics += _lacking(name, settings, table)
     return words
 
 
 def _spell(row: Setting, settings: Settings, words: Words, facts: Mapping[str, Any]) -> None:
-    if settings.vendor not in row.vendors:
-        return  # the setting that the row names in `elsewhere` speaks for it
     value = settings.values[row.name]
     texts, spellings = _texts(value, row, facts), row.spellings(settings.vendor)
     if row.values and texts[0] not in spellings:

@@ -33,7 +33,7 @@ class Setting:
     With a `key` the value is written `key=value`. A `switch` stands for the setting by being there, with the
     text `set` where it takes one; `first` takes one of several values. Where the engine's words are a closed
     set, `values` has them (one, or one for each vendor that has it) and `refused` the way out from values
-    that no vendor has. Where the vendor is not among `vendors`, the setting named by `elsewhere` speaks.
+    that no vendor has. Where the vendor is not among `vendors`, another setting speaks for this one.
     """
 
     name: str
@@ -47,7 +47,6 @@ class Setting:
     refused: Mapping[str, str] = field(default_factory=dict)
     because: str | None = None
     vendors: tuple[str, ...] = ("nvidia", "amd", "cpu")
-    elsewhere: str | None = None
     also_env: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     since: str = "0"
