@@ -63,7 +63,8 @@ def compile(
     if spec is None or has_errors(found):
         return _result(source, found, spec)
     known = facts(spec) if callable(facts) else facts or Facts()
-    chosen = {name: TARGETS[name] for name in targets or default_targets(spec)}
+    default = default_targets(spec)
+    chosen = {name: TARGETS[name] for name in targets or default}
     context = Context(spec, known, hardware(spec), ENGINES, chosen)
     found += checks.check(context)
     if any(finding.code in _UNRESOLVABLE for finding in found):
@@ -72,7 +73,8 @@ def compile(
     found += problems
     if not has_errors(problems):
         found += target_checks.check(context, plan)
-    result = _result(source, found, spec, plan)
+    # A waiver may be meant for a target that is left out this time.
+    result = _result(source, found, spec, plan, complete=chosen.keys() >= set(default))
     if not emit or not result.ok:
         return result
     artifacts = [artifact for target in chosen.values() for artifact in target.emit(plan)]
@@ -80,8 +82,17 @@ def compile(
     return Result(source, result.diagnostics, spec, plan, tuple(artifacts))
 
 
-def _result(source: Source, found: list[Diagnostic], spec: Spec | None, plan: Plan | None = None) -> Result:
-    return Result(source, tuple(sort(waivers.apply(found, source), source)), spec, plan)
+def _result(
+    source: Source,
+    found: list[Diagnostic],
+    spec: Spec | None,
+    plan: Plan | None = None,
+    *,
+    complete: bool = False,
+) -> Result:
+    """`complete`: every check of every target has spoken, so a waiver that waives nothing is idle."""
+    kept = waivers.apply(found, source, complete)
+    return Result(source, tuple(sort(kept, source)), spec, plan)
 
 
 def default_targets(spec: Spec) -> list[str]:

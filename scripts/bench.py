@@ -63,8 +63,18 @@ def commands(work: Path) -> list[tuple[str, Sequence[str]]]:
         ),
     ]
     helm, compose = TOOLS / "bin" / "helm", TOOLS / "bin" / "docker-compose"
-    rows.append(("`helm template` of the emitted chart", [str(helm), "template", "hybrid", str(out / "helm" / "hybrid")]))
-    rows.append(("`docker compose config -q` of the emitted file", [str(compose), "-f", str(out / "compose" / "compose.yaml"), "config", "-q"]))
+    rows.append(
+        (
+            "`helm template` of the emitted chart",
+            [str(helm), "template", "hybrid", str(out / "helm" / "hybrid")],
+        )
+    )
+    rows.append(
+        (
+            "`docker compose config -q` of the emitted file",
+            [str(compose), "-f", str(out / "compose" / "compose.yaml"), "config", "-q"],
+        )
+    )
     rows.append(("vllm-wizard 0.2.0: one model's files", rival(work)))
     return rows
 
@@ -95,7 +105,18 @@ def rival(work: Path) -> Sequence[str]:
     (model / "config.json").write_text(json.dumps(config))
     wizard = str(venv / "bin" / "vllm-wizard")
     files = "command,profile,compose,k8s"
-    return [wizard, "generate", "-m", str(model), "--gpu", "H100 80GB", "-o", str(work / "wizard"), "--emit", files]
+    return [
+        wizard,
+        "generate",
+        "-m",
+        str(model),
+        "--gpu",
+        "H100 80GB",
+        "-o",
+        str(work / "wizard"),
+        "--emit",
+        files,
+    ]
 
 
 def measure(rows: list[tuple[str, Sequence[str]]], runs: int) -> list[tuple[str, float]]:
@@ -138,9 +159,13 @@ def many(size: int) -> str:
 
 
 def run(argv: Sequence[str]) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"}, check=False)
+    done = subprocess.run(
+        argv, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"}, check=False
+    )
     if done.returncode:
-        sys.exit(f"bench: {argv[0]} ended with {done.returncode}: {done.stderr.strip()[-800:]}\n(`make tools` installs helm and Docker Compose)")
+        sys.exit(
+            f"bench: {argv[0]} ended with {done.returncode}: {done.stderr.strip()[-800:]}\n(`make tools` installs helm and Docker Compose)"
+        )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ def check(context: Context) -> Iterator[Diagnostic]:
 def _named(path: Path, entries: Mapping[str, Any]) -> Iterator[Diagnostic]:
     for key, value in entries.items():
         if isinstance(value, str) and value and (names_credential(key) or looks_like_credential(value)):
-            yield Diagnostic("LD310", f"the value of `{key}` is a credential: [REDACTED]", (*path, key), help=_HELP)
+            yield Diagnostic(
+                "LD310", f"the value of `{key}` is a credential: [REDACTED]", (*path, key), help=_HELP
+            )
 
 
 def _values(path: Path, value: Any) -> Iterator[Diagnostic]:

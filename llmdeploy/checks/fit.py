@@ -39,7 +39,11 @@ def _product(name: str, model: Model) -> Iterator[Diagnostic]:
         return
     stated = " × ".join(
         f"{key} {value}"
-        for key, value in (("tensor", parallel.tensor), ("pipeline", parallel.pipeline), ("data", parallel.data))
+        for key, value in (
+            ("tensor", parallel.tensor),
+            ("pipeline", parallel.pipeline),
+            ("data", parallel.data),
+        )
         if value is not None
     )
     yield Diagnostic(
@@ -73,7 +77,9 @@ def _heads(name: str, model: Model, facts: ModelFacts) -> Iterator[Diagnostic]:
         f"`{name}` has {facts.heads} attention heads and {facts.kv_heads or facts.heads} KV heads, "
         f"which do not divide over {size} tensor-parallel GPUs",
         ("models", name, "parallel", "tensor") if stated else ("models", name, "gpus"),
-        help="tensor sizes that do: " + ", ".join(str(n) for n in legal) + "; or split by layers with `parallel.pipeline`",
+        help="tensor sizes that do: "
+        + ", ".join(str(n) for n in legal)
+        + "; or split by layers with `parallel.pipeline`",
     )
 
 
@@ -88,7 +94,11 @@ def _context(name: str, model: Model, facts: ModelFacts) -> Iterator[Diagnostic]
 
 
 def _remote_code(name: str, model: Model) -> Iterator[Diagnostic]:
-    pinned = model.revision is not None and len(model.revision) == 40 and all(c in "0123456789abcdef" for c in model.revision)
+    pinned = (
+        model.revision is not None
+        and len(model.revision) == 40
+        and all(c in "0123456789abcdef" for c in model.revision)
+    )
     if model.trust_remote_code and model.source.path is None and not pinned:
         yield Diagnostic(
             "LD312",

@@ -25,13 +25,21 @@ def check(context: Context) -> Iterator[Diagnostic]:
         path = normal(route.path)
         at = ("routes", index, "path")
         if any(segment in (".", "..") for segment in path.split("/")):
-            yield Diagnostic("LD105", f"`{route.path}` has a `.` or `..` segment", at, help="write the path that is meant, like `/chat`")
+            yield Diagnostic(
+                "LD105",
+                f"`{route.path}` has a `.` or `..` segment",
+                at,
+                help="write the path that is meant, like `/chat`",
+            )
         # `/v1/…` below a reserved path would be shadowed by it.
         first = "/" + path.lstrip("/").split("/")[0]
         reserved = first if first in _RESERVED and (first != "/v1" or route.by is None) else None
         if reserved:
             yield Diagnostic(
-                "LD207", f"`{route.path}` is reserved for {_RESERVED[reserved]}", at, help="choose another path, like `/chat`"
+                "LD207",
+                f"`{route.path}` is reserved for {_RESERVED[reserved]}",
+                at,
+                help="choose another path, like `/chat`",
             )
         if path in seen:
             yield Diagnostic(

@@ -23,7 +23,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
                     "LD201",
                     f"`{name}` is reserved: a Service of this name gives engines variables they misread",
                     (section, name),
-                    help=f"choose another name, like `my-{name}`; not one of " + ", ".join(f"`{n}`" for n in sorted(RESERVED)),
+                    help=f"choose another name, like `my-{name}`; not one of "
+                    + ", ".join(f"`{n}`" for n in sorted(RESERVED)),
                     place=Place.KEY,
                 )
     for name in spec.models:

@@ -20,7 +20,11 @@ def check(context: Context) -> Iterator[Diagnostic]:
         yield from _values(path, model)
     for index, route in enumerate(context.spec.routes):
         if route.by is not None:
-            yield _not_yet(("routes", index, "by"), "`by: model`", "give each model a path of its own: `{path: /chat, model: chat}`")
+            yield _not_yet(
+                ("routes", index, "by"),
+                "`by: model`",
+                "give each model a path of its own: `{path: /chat, model: chat}`",
+            )
 
 
 def _values(path: Path, model: Model) -> Iterator[Diagnostic]:

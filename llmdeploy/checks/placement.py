@@ -23,14 +23,39 @@ def check(context: Context) -> Iterator[Diagnostic]:
         yield from _whole_pool(pool, taken)
         if one_host and not pool.is_cpu:
             yield from _named_devices(pool, taken)
+    yield from _cpu_pools(context)
     yield from _device_lists(context)
+
+
+def _cpu_pools(context: Context) -> Iterator[Diagnostic]:
+    for name, pool in context.spec.gpus.items():
+        if name not in context.pools or not context.pools[name].is_cpu:
+            continue
+        if pool.count not in (None, 1):
+            yield Diagnostic(
+                "LD104",
+                f"a CPU pool has no GPUs to count, `{name}` states {pool.count}",
+                ("gpus", name, "count"),
+                help="remove `count`; `nodes` is the number of machines",
+            )
+        if pool.memory is None:
+            yield Diagnostic(
+                "LD102",
+                f"`memory` is missing from CPU pool `{name}`: the KV cache is sized from it",
+                ("gpus", name, "memory"),
+                help="state the memory of one machine, like `memory: 16GiB`",
+            )
 
 
 def _one_node(context: Context, pool: Hardware, models: list[str]) -> Iterator[Diagnostic]:
     for name in models:
         count = context.spec.models[name].gpus.count
         if count > pool.count:
-            what = "a CPU node runs one replica, with `count: 1`" if pool.is_cpu else f"one node of `{pool.name}` has {pool.count}"
+            what = (
+                "a CPU node runs one replica, with `count: 1`"
+                if pool.is_cpu
+                else f"one node of `{pool.name}` has {pool.count}"
+            )
             yield Diagnostic(
                 "LD303",
                 f"`{name}` needs {count} GPUs for one replica, {what}",

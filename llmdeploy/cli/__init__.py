@@ -52,7 +52,9 @@ class LazyGroup(click.Group):
 
             close = difflib.get_close_matches(args[0], [*_COMMANDS, *_ALIASES], n=1)
             if close and error.message.startswith("No such command"):
-                error.message = f"{error.message.rstrip('.')}. Did you mean '{close[0]}'?"
+                raise click.UsageError(
+                    f"No such command '{args[0]}'. Did you mean '{close[0]}'?", ctx
+                ) from None
             raise
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from llmdeploy.cli import common
+
+if TYPE_CHECKING:
+    from llmdeploy.diagnostics.render import Format
 
 
 @click.command("build")
@@ -16,10 +20,16 @@ from llmdeploy.cli import common
 @common.output_option
 @common.strict_option
 @click.option("--force", is_flag=True, help="Overwrite files that were edited by hand.")
-@click.option("--format", type=click.Choice(["full", "concise", "json", "github"]), default="full", show_default=True, help="How findings are printed.")
+@click.option(
+    "--format",
+    type=click.Choice(["full", "concise", "json", "github"]),
+    default="full",
+    show_default=True,
+    help="How findings are printed.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only.")
 def command(
-    spec: str, targets: list[str], output: Path, strict: bool, force: bool, format: str, quiet: bool
+    spec: str, targets: list[str], output: Path, strict: bool, force: bool, format: Format, quiet: bool
 ) -> None:
     """Compile SPEC (default: llm.yaml, `-` is standard input) into artifacts.
 

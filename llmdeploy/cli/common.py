@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from llmdeploy.compiler import Result
+    from llmdeploy.diagnostics.render import Format
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,7 +22,12 @@ INVALID = 1
 spec_argument = click.argument("spec", default="llm.yaml", type=click.Path(path_type=str), required=False)
 strict_option = click.option("--strict", is_flag=True, help="Make warnings fail.")
 output_option = click.option(
-    "-o", "--output", default="out", show_default=True, type=click.Path(path_type=Path), help="Directory of the artifacts."
+    "-o",
+    "--output",
+    default="out",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Directory of the artifacts.",
 )
 
 
@@ -60,7 +66,9 @@ def compile_file(spec: str, targets: Sequence[str], output: Path, *, emit: bool)
     except (OSError, UnicodeDecodeError, ValueError) as error:
         return Result(read("", name)[0], (Diagnostic("LD001", *_unreadable(name, error)),))
     directory = Path() if spec == "-" else Path(spec).parent
-    return compile(decoded, targets or None, lambda parsed: gather(parsed, directory, output), file=name, emit=emit)
+    return compile(
+        decoded, targets or None, lambda parsed: gather(parsed, directory, output), file=name, emit=emit
+    )
 
 
 def _unreadable(name: str, error: Exception) -> tuple[str, tuple[()], str]:
@@ -74,7 +82,7 @@ def _unreadable(name: str, error: Exception) -> tuple[str, tuple[()], str]:
     return f"`{name}` cannot be read: {reason}", (), "see that the file can be read"
 
 
-def show(result: Result, format: str = "full", *, to_stdout: bool = False) -> None:
+def show(result: Result, format: Format = "full", *, to_stdout: bool = False) -> None:
     """Print the findings, in colour on a terminal."""
     from llmdeploy.diagnostics.render import render
 
@@ -103,5 +111,7 @@ def summary(result: Result) -> str:
 
     counts = Counter(diagnostic.severity.value for diagnostic in result.diagnostics)
     return ", ".join(
-        f"{counts[kind]} {kind}{'s' if counts[kind] > 1 else ''}" for kind in ("error", "warning") if counts[kind]
+        f"{counts[kind]} {kind}{'s' if counts[kind] > 1 else ''}"
+        for kind in ("error", "warning")
+        if counts[kind]
     )

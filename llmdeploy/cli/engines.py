@@ -17,7 +17,11 @@ def command(format: str, sources: bool) -> None:
 
     cards = {name: (engine.versions, engine.card()) for name, engine in ENGINES.items()}
     if format == "json":
-        click.echo(json.dumps({name: {"versions": list(v), **asdict(card)} for name, (v, card) in cards.items()}, indent=2))
+        click.echo(
+            json.dumps(
+                {name: {"versions": list(v), **asdict(card)} for name, (v, card) in cards.items()}, indent=2
+            )
+        )
         return
     for name, (versions, card) in cards.items():
         click.echo(click.style(f"{card.title}", bold=True) + f"  engine: {name}  {card.status}")

@@ -14,5 +14,7 @@ def command(code: str) -> None:
 
     wanted = code.upper()
     if wanted not in CODES:
-        raise click.UsageError(f"there is no code {code}; codes run from {min(CODES)} to {max(CODES)}, like LD302")
+        raise click.UsageError(
+            f"there is no code {code}; codes run from {min(CODES)} to {max(CODES)}, like LD302"
+        )
     click.echo(page(wanted), nl=False)

@@ -67,7 +67,9 @@ def _lines(plan: Plan, targets: list[str], why: bool) -> Iterator[str]:
     width = max((len(name) for name in targets), default=0)
     for name in targets:
         base = TARGETS[name].guide(plan).base_url
-        yield f"  {name:<{width}}  " + "  ".join(f"{base}{route.path} → {route.service}" for route in plan.routes)
+        yield f"  {name:<{width}}  " + "  ".join(
+            f"{base}{route.path} → {route.service}" for route in plan.routes
+        )
     for route in plan.routes:
         ends = ", ".join(end.path + ("/…" if end.match.value == "prefix" else "") for end in route.endpoints)
         yield f"  {route.path} lets through {ends}; all else is 404"

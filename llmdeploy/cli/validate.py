@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from llmdeploy.cli import common
+
+if TYPE_CHECKING:
+    from llmdeploy.diagnostics.render import Format
 
 
 @click.command("validate")
@@ -21,7 +25,7 @@ from llmdeploy.cli import common
     show_default=True,
     help="How findings are printed.",
 )
-def command(spec: str, targets: list[str], strict: bool, format: str) -> None:
+def command(spec: str, targets: list[str], strict: bool, format: Format) -> None:
     """Check SPEC (default: llm.yaml, `-` is standard input) for the targets it is built for.
 
     Exit status: 0 fine, 1 errors (with --strict also warnings).

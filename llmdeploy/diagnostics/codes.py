@@ -74,7 +74,6 @@ CODES: dict[str, Code] = {
             "LD403": "a volume that not every replica can mount",
             "LD404": "the target's own schema refuses the result",
             "LD405": "a patch that changes nothing",
-            "LD408": "an unknown target",
             # LD9: run time
             "LD901": "a generated file was edited by hand",
             "LD902": "the output cannot be written",

@@ -39,7 +39,9 @@ class Written:
     removed: tuple[str, ...]
 
 
-def write(artifacts: Sequence[Artifact], output: Path, *, force: bool = False, scope: Iterable[str] = ()) -> Written:
+def write(
+    artifacts: Sequence[Artifact], output: Path, *, force: bool = False, scope: Iterable[str] = ()
+) -> Written:
     """Write the artifacts below `output`.
 
     `scope` names the top-level folders that this build is about: with `build -t docker` the other targets'
@@ -67,9 +69,13 @@ def write(artifacts: Sequence[Artifact], output: Path, *, force: bool = False, s
     return result
 
 
-def _replace(output: Path, wanted: Mapping[str, Artifact], stale: Sequence[str], state: Mapping[str, str | None]) -> Written:
+def _replace(
+    output: Path, wanted: Mapping[str, Artifact], stale: Sequence[str], state: Mapping[str, str | None]
+) -> Written:
     staged: list[tuple[Path, Path]] = []
-    created, changed, unchanged = [], [], []
+    created: list[str] = []
+    changed: list[str] = []
+    unchanged: list[str] = []
     try:
         for path, artifact in sorted(wanted.items()):
             if state[path] == _sha(artifact.text) and _mode_is_right(output / path, artifact):
@@ -154,7 +160,9 @@ def _digest(path: Path) -> str | None:
         return None
     except OSError as error:
         raise WriteError(
-            "LD902", f"cannot read {path}: {error.strerror}", "make it a readable file, or build elsewhere with `-o DIR`"
+            "LD902",
+            f"cannot read {path}: {error.strerror}",
+            "make it a readable file, or build elsewhere with `-o DIR`",
         ) from error
 
 

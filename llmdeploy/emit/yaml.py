@@ -7,8 +7,8 @@ A reader may hold to YAML 1.1 (Helm, Compose in places) or 1.2 and types plain s
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import yaml
@@ -36,8 +36,10 @@ def _text(writer: Any, value: str) -> yaml.ScalarNode:
 def _is_block(value: str) -> bool:
     # Where a block scalar could lose anything (outer or trailing spaces, tabs, control characters), quote instead.
     lines = value.split("\n")
-    return value.isascii() and not value.startswith((" ", "\n")) and all(
-        line == line.rstrip() and line.isprintable() for line in lines
+    return (
+        value.isascii()
+        and not value.startswith((" ", "\n"))
+        and all(line == line.rstrip() and line.isprintable() for line in lines)
     )
 
 
@@ -54,7 +56,12 @@ _Writer.add_representer(tuple, lambda writer, value: writer.represent_list(value
 def dump(document: Any) -> str:
     """Return one document, keys in the order given."""
     text: str = yaml.dump(
-        document, Dumper=_Writer, sort_keys=False, allow_unicode=False, default_flow_style=False, width=2**31 - 1
+        document,
+        Dumper=_Writer,
+        sort_keys=False,
+        allow_unicode=False,
+        default_flow_style=False,
+        width=2**31 - 1,
     )
     return text
 

@@ -47,7 +47,11 @@ def _longest(config: Mapping[str, Any]) -> int | None:
         return stated
     kind = scaling.get("rope_type", scaling.get("type", "default"))
     factor = scaling.get("factor")
-    if kind in ("default", "llama3", "longrope", "su", "mrope") or not isinstance(factor, (int, float)) or factor <= 0:
+    if (
+        kind in ("default", "llama3", "longrope", "su", "mrope")
+        or not isinstance(factor, (int, float))
+        or factor <= 0
+    ):
         return stated
     start = _integer(scaling, "original_max_position_embeddings") if kind == "yarn" else None
     return int((start or stated) * factor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdeploy.plan.model import Match, Plan, Route, Service
+from llmdeploy.plan.model import Plan, Route, Service
 
 
 def document(plan: Plan) -> dict[str, Any]:
@@ -24,7 +24,10 @@ def service(item: Service) -> dict[str, Any]:
         "engine_version": item.engine_version,
         "image": launch.image,
         "argv": list(launch.argv),
-        "env": {**launch.env, **{name: {"secret": secret.name} for name, secret in launch.secret_env.items()}},
+        "env": {
+            **launch.env,
+            **{name: {"secret": secret.name} for name, secret in launch.secret_env.items()},
+        },
         "port": launch.port,
         "replicas": item.replicas,
         "gpus": {

@@ -43,7 +43,8 @@ def resolve(context: Context, options: Mapping[str, Any]) -> tuple[Plan, list[Di
     findings: list[Diagnostic] = []
     devices = place(spec, dict(context.pools))
     secrets = {name: _secret(spec, name) for name in spec.secrets}
-    services, routes = [], []
+    services: list[Service] = []
+    routes: list[Route] = []
     for name in spec.models:
         settings, why = _settings(context, name, secrets)
         lowered = context.engines[context.engine_of(name)].lower(settings)
@@ -84,10 +85,18 @@ def _settings(context: Context, name: str, secrets: Mapping[str, Secret]) -> tup
     if model.engine is None:
         why.append(Why("engine", engine.name, "the default for a source of this kind"))
     if model.engine_version is None:
-        why.append(Why("engine_version", engine.versions[0], "the newest version that the catalog has verified"))
+        why.append(
+            Why("engine_version", engine.versions[0], "the newest version that the catalog has verified")
+        )
     ready = model.ready_timeout or READY_TIMEOUT_S
     if model.ready_timeout is None:
-        why.append(Why("ready_timeout", f"{ready}s", "room to read large weights and to compile; set `ready_timeout` to change it"))
+        why.append(
+            Why(
+                "ready_timeout",
+                f"{ready}s",
+                "room to read large weights and to compile; set `ready_timeout` to change it",
+            )
+        )
     source = model.source
     kind = "openllm" if source.openllm else "path" if source.path else "hub"
     return (
@@ -114,9 +123,7 @@ def _settings(context: Context, name: str, secrets: Mapping[str, Secret]) -> tup
     )
 
 
-def _values(
-    context: Context, name: str, pool: Hardware
-) -> tuple[dict[str, Any], dict[str, Path], list[Why]]:
+def _values(context: Context, name: str, pool: Hardware) -> tuple[dict[str, Any], dict[str, Path], list[Why]]:
     """Return the neutral settings that are stated or derived, where each comes from, and why."""
     model = context.spec.models[name]
     base: Path = ("models", name)
@@ -160,7 +167,12 @@ def _stated(model: Model) -> Iterator[tuple[str, Any, Any, Path]]:
     yield "data", model.parallel.data, 1, ("parallel", "data")
     yield "expert", model.parallel.expert, False, ("parallel", "expert")
     yield "dtype", model.dtype, "auto", ("dtype",)
-    yield "quantization", None if model.quantization == "none" else model.quantization, None, ("quantization",)
+    yield (
+        "quantization",
+        None if model.quantization == "none" else model.quantization,
+        None,
+        ("quantization",),
+    )
     yield "context", model.context, None, ("context",)
     yield "concurrency", model.concurrency, None, ("concurrency",)
     yield "batch_tokens", model.batch_tokens, None, ("batch_tokens",)
@@ -198,7 +210,9 @@ def _service(
         ids = "; ".join(",".join(replica) for replica in devices)
         why.append(Why("devices", ids, "docker and Compose: in the order of llm.yaml, without overlap"))
     shm = shm_gib(count)
-    why.append(Why("shm", f"{shm} GiB", f"for the exchange between {count} GPUs" if count > 1 else "for one worker"))
+    why.append(
+        Why("shm", f"{shm} GiB", f"for the exchange between {count} GPUs" if count > 1 else "for one worker")
+    )
     return Service(
         name=name,
         origin=settings.origin,
