@@ -120,7 +120,8 @@ def test_only_a_download_has_the_token(write: Callable[[Plan], Path], docker: Do
 
 def test_no_command_line_has_a_secret(write: Callable[[Plan], Path], docker: Docker) -> None:
     up(docker, write(plans.HYBRID))
-    assert not [call for call in docker.calls if any(value in str(call["argv"]) for value in SECRETS.values())]
+    words = [word for call in docker.calls for word in call["argv"]]
+    assert not [word for word in words if any(value in word for value in SECRETS.values())]
 
 
 def test_a_missing_secret_is_named(write: Callable[[Plan], Path], docker: Docker) -> None:
@@ -144,7 +145,7 @@ def test_only_what_changed_is_started_anew(write: Callable[[Plan], Path], docker
     """Also where only the text of a mounted file is new; and what left the plan goes first."""
     up(docker, write(plans.HYBRID))
     docker.forget_calls()
-    batch, agents, structured = plans.HYBRID.services
+    batch, agents, _ = plans.HYBRID.services
     changed = replace(
         plans.HYBRID, services=(replace(batch, shm_gib=9), agents), routes=plans.HYBRID.routes[:2]
     )
@@ -180,11 +181,12 @@ def test_a_dry_run_prints_and_does_not_ask(write: Callable[[Plan], Path], docker
     assert printed.returncode == 0, printed.stderr
     up(docker, folder)
     # %q writes $'line\nbreak' in bash's own way, so bash reads it back.
-    reader = f'docker() {{ {shlex.quote(sys.executable)} -c "import json, sys; print(json.dumps(sys.argv[1:]))" "$@"; }}\n'
-    script = reader + printed.stdout.replace("/no/docker ", "docker ")
+    reader = shlex.join([sys.executable, "-c", "import json, sys; print(json.dumps(sys.argv[1:]))"])
+    script = f'docker() {{ {reader} "$@"; }}\n' + printed.stdout.replace("/no/docker ", "docker ")
     lines = docker.run("bash", "-c", script).stdout.splitlines()
     changing = ("create", "start", "run", "network", "volume")
-    ran = [c["argv"] for c in docker.calls if c["argv"][0] in changing and c["argv"][:2] != ["network", "inspect"]]
+    ran = [call["argv"] for call in docker.calls if call["argv"][0] in changing]
+    ran = [words for words in ran if words[:2] != ["network", "inspect"]]
     assert [json.loads(line) for line in lines] == ran
 
 

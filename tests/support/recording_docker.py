@@ -17,11 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FLAGS = ("--init", "--read-only", "--rm")
-LISTS = ("--env", "--mount", "--label", "--network", "--network-alias", "--device", "--group-add", "--cap-drop")
-LISTS += ("--cap-add", "--security-opt", "--tmpfs", "--publish", "--log-opt")
-VALUES = ("--name", "--gpus", "--shm-size", "--memory", "--user", "--entrypoint", "--restart", "--stop-timeout")
-VALUES += ("--health-cmd", "--health-interval", "--health-timeout", "--health-retries", "--health-start-period")
+FLAGS = "--init --read-only --rm".split()
+LISTS = (
+    "--env --mount --label --network --network-alias --device --group-add --cap-drop --cap-add "
+    "--security-opt --tmpfs --publish --log-opt"
+).split()
+VALUES = (
+    "--name --gpus --shm-size --memory --user --entrypoint --restart --stop-timeout --stop-signal "
+    "--health-cmd --health-interval --health-timeout --health-retries --health-start-period"
+).split()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -128,7 +132,8 @@ def answer(known: dict[str, Any], command: str, *words: str) -> int:
     match command:
         case "create":
             options = parser().parse_args(words)
-            containers[options.name] = {"running": False, "labels": dict(x.split("=", 1) for x in options.label)}
+            labels = dict(label.split("=", 1) for label in options.label)
+            containers[options.name] = {"running": False, "labels": labels}
         case "start" | "stop":
             containers[words[-1]]["running"] = command == "start"
         case "rm":

@@ -23,14 +23,15 @@ class _Engine(BaseHTTPRequestHandler):
         if self.path.startswith("/v1/stream"):
             self._stream()
             return
-        asked = {"path": self.path, "bytes": received, "name": self.server.name, "headers": dict(self.headers)}  # type: ignore[attr-defined]
+        name = self.server.name  # type: ignore[attr-defined]
+        asked = {"path": self.path, "bytes": received, "name": name, "headers": dict(self.headers)}
         body = json.dumps(asked).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815  http.server's own name
 
     def _chunks(self) -> int:
         received = 0
@@ -97,8 +98,8 @@ def _answer(question: bytes, addresses: dict[str, list[str]]) -> bytes:
     flags = b"\x81\x80" if found else b"\x81\x83"
     header = question[:2] + flags + b"\x00\x01" + len(found).to_bytes(2, "big") + bytes(4)
     # Each record: a pointer to the name, type A, class IN, TTL 1 s, four bytes.
-    records = b"".join(b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x01\x00\x04" + socket.inet_aton(ip) for ip in found)
-    return header + question[12 : at + 5] + records
+    record = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x01\x00\x04"
+    return header + question[12 : at + 5] + b"".join(record + socket.inet_aton(ip) for ip in found)
 
 
 def free_port() -> int:

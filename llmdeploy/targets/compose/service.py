@@ -53,6 +53,8 @@ def _life(container: Container) -> dict[str, Any]:
     if container.once:
         return {"restart": "no"}
     life: dict[str, Any] = {"restart": "unless-stopped", "stop_grace_period": f"{container.stop_s}s"}
+    if container.stop_signal:
+        life["stop_signal"] = container.stop_signal
     if health := container.health:
         life["healthcheck"] = {
             "test": ["CMD", *health.command],

@@ -62,6 +62,8 @@ def _life(container: Container) -> Iterator[str]:
         return
     yield "--restart unless-stopped"
     yield f"--stop-timeout {container.stop_s}"
+    if container.stop_signal:
+        yield f"--stop-signal {container.stop_signal}"
     if health := container.health:
         yield f"--health-cmd {shell.quote(shell.join(health.command))}"
         yield f"--health-interval {health.period_s}s"
@@ -91,7 +93,7 @@ def _publish(container: Container) -> Iterator[str]:
 
 def _mount(project: str, mount: Bind | Volume) -> str:
     # The value is CSV to docker: every field that could hold a comma is quoted.
-    end = f',{_field(f"dst={mount.target}")}' + (",readonly" if mount.read_only else "")
+    end = f",{_field(f'dst={mount.target}')}" + (",readonly" if mount.read_only else "")
     if isinstance(mount, Volume):
         return shell.quote(f"type=volume,src={project}-{mount.name}{end}")
     return f"""'type=bind,"src='{host_path(mount.source.replace('"', '""'))}{shell.quote('"' + end)}"""

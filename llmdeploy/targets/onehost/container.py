@@ -91,6 +91,7 @@ class Container:
     port: int | None = None
     health: Health | None = None
     stop_s: int = 10
+    stop_signal: str = ""
     shm_gib: int = 0
     memory_gib: float | None = None
     once: bool = False

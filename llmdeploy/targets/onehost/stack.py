@@ -159,7 +159,8 @@ def _gateway(plan: Plan, options: Docker) -> Container:
         read_only=True,
         tmpfs=("/tmp",),
         health=Health(f"http://127.0.0.1:{GATEWAY_PORT}/healthz", 5, 5, 3, 30),
-        # It outlives the requests that it passes on.
+        # nginx finishes what runs on QUIT only, and has to outlive the requests that it passes on.
+        stop_signal="SIGQUIT",
         stop_s=max(service.drain.grace_s for service in plan.services) + 5,
     )
 
