@@ -11,6 +11,9 @@ import yaml
 
 from llmdeploy.plan.model import Drain, Endpoint, Match, User
 
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's, which takes a twentieth of the time."""
+
 _FIELDS = {
     "tensor": "parallel.tensor",
     "pipeline": "parallel.pipeline",
@@ -137,7 +140,8 @@ def load(package: str) -> Table:
 
 
 def _read(package: str, name: str) -> Mapping[str, Any]:
-    data: Mapping[str, Any] = yaml.safe_load((files(package) / name).read_text(encoding="utf-8"))
+    text = (files(package) / name).read_text(encoding="utf-8")
+    data: Mapping[str, Any] = yaml.load(text, _LOADER)
     return data
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.settings import API_KEY, ENGINES, HERE, HUB_TOKEN, RICH, settings
+from support.tools import tool
 
 from llmdeploy.engines.sglang import KEY_FILE, WITH_KEY
 from llmdeploy.plan.model import MountKind, User
@@ -194,6 +195,15 @@ def test_openllm():
     assert "TOKEN" not in dockerfile.text
     assert lowered.download is not None
     assert lowered.download.command[-1] == "6f6073b423013f6a7d4d9f39144961bfbfbc386b"
+
+
+@pytest.mark.needs("hadolint")
+def test_openllm_dockerfile_is_judged(tmp_path):
+    build = lower("openllm").build
+    assert build is not None
+    (tmp_path / "Dockerfile").write_text(build.files[0].text)
+    run = subprocess.run([tool("hadolint"), tmp_path / "Dockerfile"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout
 
 
 def test_openllm_image_is_named_after_what_is_in_it():

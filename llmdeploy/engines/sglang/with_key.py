@@ -3,7 +3,8 @@ import json
 import os
 import sys
 
-mine_alone = os.open("/tmp/llmdeploy-engine.yaml", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-with os.fdopen(mine_alone, "w") as file:
-    json.dump({"api-key": os.environ.pop("LLMDEPLOY_API_KEY")}, file)  # JSON is YAML
-os.execvp(sys.argv[1], sys.argv[1:])
+if __name__ == "__main__":
+    mine_alone = os.open("/tmp/llmdeploy-engine.yaml", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(mine_alone, "w") as file:
+        json.dump({"api-key": os.environ.pop("LLMDEPLOY_API_KEY")}, file)  # JSON is YAML
+    os.execvp(sys.argv[1], sys.argv[1:])
