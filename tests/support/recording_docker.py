@@ -17,15 +17,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FLAGS = "--init --read-only --rm".split()
-LISTS = (
-    "--env --mount --label --network --network-alias --device --group-add --cap-drop --cap-add "
-    "--security-opt --tmpfs --publish --log-opt"
-).split()
-VALUES = (
-    "--name --gpus --shm-size --memory --user --entrypoint --restart --stop-timeout --stop-signal "
-    "--health-cmd --health-interval --health-timeout --health-retries --health-start-period"
-).split()
+FLAGS = ["--init", "--read-only", "--rm"]
+LISTS = [
+    "--env",
+    "--mount",
+    "--label",
+    "--network",
+    "--network-alias",
+    "--device",
+    "--group-add",
+    "--cap-drop",
+    "--cap-add",
+    "--security-opt",
+    "--tmpfs",
+    "--publish",
+    "--log-opt",
+]
+VALUES = [
+    "--name",
+    "--gpus",
+    "--shm-size",
+    "--memory",
+    "--user",
+    "--entrypoint",
+    "--restart",
+    "--stop-timeout",
+    "--stop-signal",
+    "--health-cmd",
+    "--health-interval",
+    "--health-timeout",
+    "--health-retries",
+    "--health-start-period",
+]
 
 
 def parser() -> argparse.ArgumentParser:
