@@ -91,7 +91,8 @@ def _result(
     complete: bool = False,
 ) -> Result:
     """`complete`: every check of every target has spoken, so a waiver that waives nothing is idle."""
-    kept = waivers.apply(found, source, complete)
+    # Two models may have the same to say of one line.
+    kept = waivers.apply(list(dict.fromkeys(found)), source, complete)
     return Result(source, tuple(sort(kept, source)), spec, plan)
 
 

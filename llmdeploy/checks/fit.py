@@ -29,6 +29,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         if facts is not None:
             yield from _heads(name, model, facts)
             yield from _context(name, model, facts)
+            yield from _quantization(name, model, facts)
         yield from _remote_code(name, model)
 
 
@@ -90,6 +91,18 @@ def _context(name: str, model: Model, facts: ModelFacts) -> Iterator[Diagnostic]
             f"`{name}` handles {facts.max_context} tokens at most, {model.context} are asked for",
             ("models", name, "context"),
             help=f"set `context: {facts.max_context}` or less, or leave it out",
+        )
+
+
+def _quantization(name: str, model: Model, facts: ModelFacts) -> Iterator[Diagnostic]:
+    """Engines refuse to start where the flag and the checkpoint disagree (vLLM: config/model.py)."""
+    stated, checkpoint = model.quantization, facts.quantization
+    if stated is not None and checkpoint is not None and stated != checkpoint:
+        yield Diagnostic(
+            "LD309",
+            f"the checkpoint of `{name}` is quantized already ({checkpoint}), `{stated}` cannot be put on top",
+            ("models", name, "quantization"),
+            help="leave `quantization` out, or take the checkpoint that is not quantized",
         )
 
 

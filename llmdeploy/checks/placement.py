@@ -9,18 +9,18 @@ from llmdeploy.diagnostics import Diagnostic, Note, Place
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.placement import demand
 
-_ONE_HOST = "env"
+ONE_HOST = "env"
 """`Target.secret_kind` of the targets that run on one host, where device ids are handed out by hand."""
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
-    one_host = any(target.secret_kind == _ONE_HOST for target in context.targets.values())
+    one_host = any(target.secret_kind == ONE_HOST for target in context.targets.values())
     for pool_name, taken in demand(context.spec).items():
         pool = context.pools.get(pool_name)
         if pool is None:
             continue
         yield from _one_node(context, pool, list(taken))
-        yield from _whole_pool(pool, taken)
+        yield from _whole_pool(pool, taken, [context.spec.models[name].gpus.count for name in taken])
         if one_host and not pool.is_cpu:
             yield from _named_devices(pool, taken)
     yield from _cpu_pools(context)
@@ -65,8 +65,9 @@ def _one_node(context: Context, pool: Hardware, models: list[str]) -> Iterator[D
             )
 
 
-def _whole_pool(pool: Hardware, taken: dict[str, int]) -> Iterator[Diagnostic]:
-    if pool.is_cpu or sum(taken.values()) <= pool.total:
+def _whole_pool(pool: Hardware, taken: dict[str, int], replicas: list[int]) -> Iterator[Diagnostic]:
+    # A replica that no node can hold has been reported; without it the sum may well be right.
+    if pool.is_cpu or sum(taken.values()) <= pool.total or any(count > pool.count for count in replicas):
         return
     running = 0
     for name, units in taken.items():
@@ -75,7 +76,7 @@ def _whole_pool(pool: Hardware, taken: dict[str, int]) -> Iterator[Diagnostic]:
             each = " + ".join(f"{units} ({name})" for name, units in taken.items())
             yield Diagnostic(
                 "LD303",
-                f"pool `{pool.name}` has {pool.total} GPUs, its models take {sum(taken.values())}: {each}",
+                f"pool `{pool.name}` has {pool.total} GPU{'s' * (pool.total > 1)}, its models take {sum(taken.values())}: {each}",
                 ("models", name, "gpus"),
                 help=f"give the pool more (`count` × `nodes`), or take {sum(taken.values()) - pool.total} from the models (`gpus.count` × `replicas`)",
                 notes=(Note("the pool", ("gpus", pool.name)),),
@@ -93,7 +94,7 @@ def _named_devices(pool: Hardware, taken: dict[str, int]) -> Iterator[Diagnostic
             help="list their UUIDs in `devices` (`nvidia-smi -L` prints them), or build for kubernetes and helm only",
             place=Place.KEY,
         )
-    elif pool.devices and pool.nodes == 1 and len(pool.devices) < need <= pool.total:
+    elif pool.devices and len(pool.devices) < need <= pool.count:
         yield Diagnostic(
             "LD311",
             f"`devices` of `{pool.name}` lists {len(pool.devices)}, its models take {need}",

@@ -37,8 +37,12 @@ def _gpu_types(context: Context) -> Iterator[Diagnostic]:
                 "LD208",
                 f"`{pool.type}` is not a GPU of the catalog",
                 ("gpus", name, "type"),
-                help=suggest.one_of(pool.type, catalog.gpu_names(), "GPUs")
-                + "; hardware that is not listed is declared with `vendor`, `memory` and `capability` instead of `type`",
+                help=suggest.one_of(
+                    pool.type,
+                    catalog.gpu_names(),
+                    "GPUs",
+                    "what the catalog lacks is declared with `vendor`, `memory` and `capability` instead of `type`",
+                ),
             )
 
 
@@ -56,7 +60,7 @@ def _pool(context: Context, name: str) -> Iterator[Diagnostic]:
         count = context.spec.models[name].gpus.count
         yield Diagnostic(
             "LD205",
-            f"`{name}` must name its pool, for there are {len(pools)}",
+            f"`{name}` must name its pool, for there are {len(pools)} pools",
             ("models", name, "gpus"),
             help=f"write `gpus: {{pool: {next(iter(pools))}, count: {count}}}`; pools: {suggest.names(pools)}",
         )
@@ -107,6 +111,10 @@ def _secret(context: Context, name: str | None, path: Path) -> Iterator[Diagnost
             "LD203",
             f"there is no secret `{name}`",
             path,
-            help=suggest.one_of(name, context.spec.secrets, "secrets")
-            + "; a secret is declared like `secrets: {hf-token: {env: HF_TOKEN}}`",
+            help=suggest.one_of(
+                name,
+                context.spec.secrets,
+                "secrets",
+                "one is declared like `secrets: {hf-token: {env: HF_TOKEN}}`",
+            ),
         )

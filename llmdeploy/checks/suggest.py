@@ -1,9 +1,10 @@
-"""Did you mean …?"""
+"""Help for a name that does not exist."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+
+from llmdeploy.diagnostics.suggest import MANY, closest
 
 
 def names(values: Iterable[str]) -> str:
@@ -11,11 +12,13 @@ def names(values: Iterable[str]) -> str:
     return ", ".join(f"`{value}`" for value in values)
 
 
-def one_of(wrong: str, known: Iterable[str], what: str) -> str:
-    """Return help that lists the legal values and says which one was probably meant."""
+def one_of(wrong: str, known: Iterable[str], what: str, further: str = "") -> str:
+    """Return help that says which name was probably meant, and the legal ones where they are not too many."""
     options = list(known)
-    if not options:
-        return f"there is no {what} in this file yet; add one"
-    close = difflib.get_close_matches(wrong.lower(), options, n=1)
-    hint = f"did you mean `{close[0]}`? " if close else ""
-    return f"{hint}{what}: {names(options)}"
+    meant = closest(wrong, options)
+    hint = f"did you mean `{meant}`?" if meant else ""
+    listed = f"{what}: {names(options)}" if options else f"this file has no {what} yet"
+    if meant and len(options) > MANY:
+        listed = ""
+    help = f"{hint} {listed}".strip()
+    return help if not further else f"{help}{'' if help.endswith('?') else ';'} {further}"

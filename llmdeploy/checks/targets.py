@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdeploy.checks.context import Context
+from llmdeploy.checks.placement import ONE_HOST
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.plan.model import MountKind, Plan
 from llmdeploy.plan.placement import demand
@@ -46,5 +47,9 @@ def check(context: Context, plan: Plan) -> Iterator[Diagnostic]:
     for target in context.targets.values():
         for feature, path, way_out in needed:
             if feature not in target.features:
-                yield Diagnostic("LD401", f"target `{target.name}` lacks {feature.value}", path, help=way_out)
-        yield from target.check(plan)
+                message = f"target `{target.name}` does not take {feature.value}"
+                yield Diagnostic("LD401", message, path, help=way_out)
+        # Where GPUs do not suffice on one host, that has been reported: a target could only say it again.
+        placed = all(service.gpus.devices for service in plan.services if service.gpus.count)
+        if placed or target.secret_kind != ONE_HOST:
+            yield from target.check(plan)

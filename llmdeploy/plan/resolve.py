@@ -146,8 +146,15 @@ def _values(context: Context, name: str, pool: Hardware) -> tuple[dict[str, Any]
             why.append(Why("parallel.tensor", str(tensor), "gpus.count / (pipeline × data)"))
     if model.chat_template is not None:
         values["chat_template"] = f"{FILES_DIR}/chat-template.jinja"
+    facts = context.model_facts(name)
+    if "quantization" in values and facts and facts.quantization == values["quantization"]:
+        # A flag would only repeat what config.json says, and engines have several names for one method.
+        why.append(
+            Why(
+                "quantization", values.pop("quantization"), "the checkpoint itself says so; no flag is needed"
+            )
+        )
     if model.context is None:
-        facts = context.model_facts(name)
         longest = f" ({facts.max_context} tokens)" if facts and facts.max_context else ""
         why.append(Why("context", "unset", f"the engine takes the model's own maximum{longest}"))
     if pool.is_cpu:
