@@ -1,0 +1,63 @@
+"""Each diagnostic has a page, and the page is its test: the example gives it, and what is advised does not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from diagnostics.page import HEADINGS, Page, printed
+
+import llmdeploy
+from llmdeploy.diagnostics.codes import CODES
+
+PACKAGE = Path(llmdeploy.__file__).parent
+PAGES = PACKAGE / "diagnostics" / "explain"
+
+
+@pytest.fixture(params=CODES)
+def code(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def page(code: str) -> Page:
+    return Page((PAGES / f"{code}.md").read_text(encoding="utf-8"))
+
+
+def test_every_page_has_a_code() -> None:
+    assert {path.stem for path in PAGES.iterdir()} == set(CODES)
+
+
+def test_every_code_is_given_somewhere() -> None:
+    """A code that nothing gives would promise a check that does not exist."""
+    sources = [
+        path for kind in ("*.py", "engine.yaml") for path in PACKAGE.rglob(kind) if path.name != "codes.py"
+    ]
+    named = {
+        code for path in sources for code in re.findall(r"\bLD\d{3}\b", path.read_text(encoding="utf-8"))
+    }
+    assert set(CODES) - named == set()
+
+
+def test_a_page_has_its_title_and_the_fixed_headings(page: Page, code: str) -> None:
+    assert page.title == f"# {code}: {CODES[code].title}"
+    assert page.headings == HEADINGS
+
+
+def test_the_example_gives_the_diagnostic_as_printed(
+    page: Page, code: str, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    output = printed(page.blocks("Example"), tmp_path)
+    assert f"{CODES[code].severity}[{code}]" in output
+    if pytestconfig.getoption("--update-goldens"):
+        (PAGES / f"{code}.md").write_text(page.with_output(output), encoding="utf-8")
+        return
+    assert output == page.output, "if this is meant: make goldens, and review the diff"
+
+
+def test_what_is_advised_does_not_give_it(page: Page, code: str, tmp_path: Path) -> None:
+    output = printed(page.blocks("Instead"), tmp_path)
+    assert code not in output
+    assert "error[" not in output and "Error:" not in output
+    assert "warning[" not in output
