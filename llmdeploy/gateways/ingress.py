@@ -1,7 +1,7 @@
 """Routes as an Ingress of ingress-nginx, which takes rewrites as regular expressions in annotations.
 
-`rewrite-target` holds for every path of its Ingress and makes all of them case-insensitive regular expressions
-without an end; hence one rewrite for all, and an anchor of our own. `Prefix` paths with an expression are
+`rewrite-target` holds for every path of its Ingress and makes all of them regular expressions, blind to case
+and without an end; hence one rewrite for all, and an anchor of our own. `Prefix` paths with an expression are
 refused by the controller's webhook since 1.12.
 https://kubernetes.github.io/ingress-nginx/user-guide/ingress-path-matching/
 """
@@ -52,7 +52,7 @@ def spec(
 
 
 def pattern(prefix: str, end: Endpoint) -> str:
-    """Return the expression for one path that is let through; its first group is the engine's path, less the `/`."""
+    """Return the expression for one path that is let through; group 1 is the engine's path, less the `/`."""
     front, rest = _escape(prefix), _escape(end.path[1:])
     if end.match is Match.PREFIX:
         return f"{front}/({rest}(/.*)?)$"

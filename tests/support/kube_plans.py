@@ -32,6 +32,27 @@ TOKEN = Secret("hf-token", "HF_TOKEN", ("hf-token", "token"), ("secrets", "hf-to
 KEY = Secret("api-key", "LLM_API_KEY", ("llm-api-key", "key"), ("secrets", "api-key"))
 ENDPOINTS = (Endpoint("/v1", Match.PREFIX), Endpoint("/tokenize", Match.EXACT))
 
+_ENDS = (*ENDPOINTS, Endpoint("/", Match.EXACT))
+ROUTE = Route("/a.b", "chat", _ENDS, ("routes", 0))
+
+TABLE: dict[str, str | None] = {
+    "/a.b/v1": "/v1",
+    "/a.b/v1/models": "/v1/models",
+    "/a.b/tokenize": "/tokenize",
+    "/a.b": "/",
+    "/a.b/": "/",
+    "/a.b/v1beta": None,
+    "/a.b/tokenize/x": None,
+    "/a.b/metrics": None,
+    "/a.b/health": None,
+    "/axb/v1/models": None,
+    "/a.bc/v1/models": None,
+    "/x/a.b/v1/models": None,
+    "/v1/models": None,
+    "/": None,
+}
+"""What a request for ROUTE reaches the engine as; None is 404 at the gateway."""
+
 # Whatever a YAML reader, a template or Kubernetes' own expansion might touch.
 NASTY = {
     "GO": "{{ .Values.secret }} {{- end }}",
@@ -142,6 +163,13 @@ def _open() -> Download:
     return download
 
 
+SIDECAR = {
+    "name": "sidecar",
+    "image": "registry.example/sidecar:1",
+    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+}
+
+
 def _patches() -> list[dict[str, Any]]:
     return [
         {"kind": "Deployment", "patch": {"spec": {"revisionHistoryLimit": 1}}},
@@ -155,7 +183,7 @@ def _patches() -> list[dict[str, Any]]:
                             "priorityClassName": "high",
                             "containers": [
                                 {"name": "engine", "env": [{"name": "NCCL_DEBUG", "value": "{{ $x }}"}]},
-                                {"name": "sidecar", "image": "registry.example/sidecar:1"},
+                                SIDECAR,
                             ],
                             "tolerations": [{"key": "mine", "operator": "Exists"}],
                         }

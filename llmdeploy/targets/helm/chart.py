@@ -37,15 +37,15 @@ STATIC = (
 )
 
 COMMENTS = {
-    "services": "One entry a model. In command, args and env `$$` is a dollar: Kubernetes expands `$(NAME)`.\n"
+    "services": "One entry a model. Kubernetes expands `$(NAME)` in command, args and env; `$$` is a dollar.\n"
     "Whoever selects nodes by hand empties gpu.products, which asks for the GPU that llm.yaml names.",
-    "routes": "`path` is stripped; of what is below it only `endpoints` pass: a prefix (by whole segments) or exact.",
-    "routing": "type: gateway-api, ingress or none. With gateway.name routes attach to a Gateway that is there,\n"
+    "routes": "`path` is stripped; below it only `endpoints` pass: a prefix (by whole segments) or exact.",
+    "routing": "type: gateway-api, ingress or none. With gateway.name routes attach to that Gateway,\n"
     "else one of gateway.className is made.",
     "storage": "The weights: one claim for all models with ReadWriteMany, else one for each.",
     "auth": "The Secret with the key that the engines check; `helm test` sends it.",
     "imagePullSecrets": "Names of Secrets.",
-    "patches": "Merged into the objects of a kind (and name) at the end: maps by key, lists of named maps by name.",
+    "patches": "Merged into the objects of a kind (and name): maps by key, lists of named maps by name.",
 }
 
 

@@ -13,6 +13,7 @@ from llmdeploy.targets.base import Feature, Guide, Step
 from llmdeploy.targets.helm.chart import chart
 from llmdeploy.targets.kubernetes import guide, layout
 from llmdeploy.targets.kubernetes.check import check
+from llmdeploy.targets.kubernetes.origins import section
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,13 @@ class HelmTarget:
     options: None = None
 
     def check(self, plan: Plan) -> Iterator[Diagnostic]:
-        return check(plan, self.name)
+        yield from check(plan, self.name)
+        for index, patch in enumerate(plan.options[self.name].patches):
+            if patch.kind == "Namespace":
+                path = (*section(plan, self.name, "patches"), index)
+                yield Diagnostic(
+                    "LD407", "a chart leaves its namespace to who installs it: not patched there", path
+                )
 
     def emit(self, plan: Plan) -> Iterator[Artifact]:
         yield from chart(plan, plan.options[self.name])

@@ -1,4 +1,4 @@
-"""The target `kubernetes`. `values` is the one lowering of a plan; the target `helm` prints the same values."""
+"""The target `kubernetes`. Its `values` are the one lowering of a plan; the target `helm` prints them."""
 
 from llmdeploy.targets.kubernetes.target import KubernetesTarget
 

@@ -16,10 +16,21 @@ IDLE_TIMEOUT_S = 600
 def check(plan: Plan, target: str) -> Iterator[Diagnostic]:
     options: Kubernetes = plan.options[target]
     yield from _secrets(plan)
-    yield from _replicas(plan)
     yield from _routing(plan, options, target)
     yield from _gateway(plan, options, section(plan, target, "gateway"))
-    yield from check_objects(plan, options, target)
+    unsound = [*_name(plan), *_replicas(plan)]
+    # The objects would only say it again, in their own words.
+    yield from unsound or check_objects(plan, options, target)
+
+
+def _name(plan: Plan) -> Iterator[Diagnostic]:
+    if not plan.name[0].isalpha():
+        yield Diagnostic(
+            "LD404",
+            f"a Service cannot be named `{plan.name}-{plan.services[0].name}`: its name begins with a letter",
+            ("name",),
+            help=f"call the project `llm-{plan.name}`, or build for docker and Compose only",
+        )
 
 
 def _secrets(plan: Plan) -> Iterator[Diagnostic]:
@@ -43,7 +54,7 @@ def _replicas(plan: Plan) -> Iterator[Diagnostic]:
                 f"{service.replicas} replicas of `{service.name}` cannot share a ReadWriteOnce volume: "
                 "it is mounted by one node",
                 (*service.origin, "replicas"),
-                help="set `storage.cache.access: ReadWriteMany`, with a `class` that offers it, or `replicas: 1`",
+                help="set `storage.cache.access: ReadWriteMany` and a `class` that offers it, or `replicas: 1`",
             )
 
 
@@ -54,7 +65,7 @@ def _routing(plan: Plan, options: Kubernetes, target: str) -> Iterator[Diagnosti
             "LD506",
             "ingress-nginx is retired: archived on 2026-03-24, no fixes since",
             section(plan, target, "routing"),
-            help="write `routing: gateway-api`; traefik 3.7 can also serve these annotations (kubernetesIngressNGINX)",
+            help="write `routing: gateway-api`; or serve it with traefik 3.7, which reads these annotations",
         )
     elif gateway.idle_timeout_s != IDLE_TIMEOUT_S:
         yield Diagnostic(

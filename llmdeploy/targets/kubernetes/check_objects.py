@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from llmdeploy.diagnostics import Diagnostic, Path
@@ -20,14 +21,15 @@ FIELDS = {
     "runtimeClassName": "runtime_class",
     "imagePullSecrets": "image_pull_secrets",
     "annotations": "annotations",
-    "sizeLimit": "resources",
+    "resources": "resources",
 }
 """Which option stands behind a part of an object."""
 
 
 def check_objects(plan: Plan, options: Kubernetes, target: str) -> Iterator[Diagnostic]:
     items = list(flat(manifests(plan, options)))
-    known = set(verify(items))
+    judge = partial(verify, schemas=bool(options.patches))
+    known = set(judge(items))
     for problem in sorted(known):
         field = next((FIELDS[str(key)] for key in problem.path if key in FIELDS), None)
         yield _refused(problem, section(plan, target, field) if field else ("targets", target))
@@ -39,7 +41,7 @@ def check_objects(plan: Plan, options: Kubernetes, target: str) -> Iterator[Diag
         yield from (
             Diagnostic("LD404", "a patch cannot remove a field: null", (*path, *at)) for at in _nulls(data)
         )
-        problems = set(verify(items))
+        problems = set(judge(items))
         yield from (
             _refused(problem, (*path, *_within(data, problem))) for problem in sorted(problems - known)
         )
@@ -81,7 +83,7 @@ def _nulls(value: Any, path: Path = ()) -> Iterator[Path]:
 
 
 def _within(patch: Object, problem: Problem) -> Path:
-    """Return how far the problem's path goes inside the patch; list positions differ after a merge by name."""
+    """Return how far the problem's path goes inside the patch. Positions in lists differ after a merge."""
     at, value = ["patch"], patch["patch"]
     for key in problem.path:
         if not (isinstance(value, dict) and key in value):

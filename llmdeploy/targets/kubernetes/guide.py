@@ -34,7 +34,8 @@ def manifests_guide(plan: Plan, options: Kubernetes) -> Guide:
             Step("kubectl apply --server-side --field-manager=llmdeploy -k out/kubernetes"),
             *(
                 Step(
-                    f"kubectl -n {namespace} rollout status deployment/{plan.name}-{name} --timeout={minutes}m"
+                    f"kubectl -n {namespace} rollout status deployment/{plan.name}-{name} "
+                    f"--timeout={minutes}m"
                 )
                 for name, minutes in _waits(plan, options).items()
             ),
@@ -71,7 +72,8 @@ def secret_steps(plan: Plan, options: Kubernetes) -> tuple[Step, ...]:
     if plan.gateway.tls_secret and plan.routes and options.routing != "none" and not options.gateway.name:
         steps.append(
             Step(
-                f"kubectl -n {namespace} create secret tls {plan.gateway.tls_secret} --cert=tls.crt --key=tls.key"
+                f"kubectl -n {namespace} create secret tls {plan.gateway.tls_secret} "
+                "--cert=tls.crt --key=tls.key"
             )
         )
     return tuple(steps)
@@ -99,16 +101,14 @@ def remarks(plan: Plan, options: Kubernetes) -> tuple[str, ...]:
         )
     if plan.gateway.host:
         return (f"`{plan.gateway.host}` must resolve to the gateway's address.",)
-    where = options.gateway.namespace or namespace
+    where, gateway = options.gateway.namespace or namespace, options.gateway.name or plan.name
     if options.routing == "ingress":
         return (f"GATEWAY is the address that `kubectl -n {namespace} get ingress {plan.name}` shows.",)
-    return (
-        f"GATEWAY is the address that `kubectl -n {where} get gateway {options.gateway.name or plan.name}` shows.",
-    )
+    return (f"GATEWAY is the address that `kubectl -n {where} get gateway {gateway}` shows.",)
 
 
 def budget_minutes(plan: Plan, options: Kubernetes) -> int:
-    """Return how long a tool should wait for everything: more than any rollout may take before it counts as failed."""
+    """Return how long a tool should wait: longer than any rollout may take before it counts as failed."""
     return max(_waits(plan, options).values())
 
 

@@ -26,7 +26,7 @@ def artifacts(files: Files, namespace: str) -> Iterator[Artifact]:
 
 
 def images(plan: Plan, folder: str) -> Iterator[Artifact]:
-    """Yield the build contexts of images that the user builds and pushes, under the name that llm.yaml gives them."""
+    """Yield the build contexts of images that the user builds and pushes, as `image` names them."""
     for service in plan.services:
         for file in service.build.files if service.build else ():
             yield Artifact(f"{folder}/images/{service.name}/{file.name}", file.text)

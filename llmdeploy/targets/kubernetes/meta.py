@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-
 Object = dict[str, Any]
 Values = Mapping[str, Any]
 
@@ -17,7 +16,7 @@ PART_OF = "app.kubernetes.io/part-of"
 def selector(project: str, model: str, component: str = ENGINE) -> dict[str, str]:
     """Return what selects a model's Pods.
 
-    A Deployment's selector is immutable, so nothing that llm.yaml may change (the engine, its version) is in it.
+    A Deployment's selector is immutable, so what llm.yaml may change (the engine, its version) is not in it.
     """
     return {"app.kubernetes.io/instance": f"{project}-{model}", "app.kubernetes.io/component": component}
 

@@ -89,7 +89,7 @@ def deployment(project: str, model: str, service: Values, values: Values) -> Obj
 
 
 def _strategy(service: Values) -> dict[str, Any]:
-    """Never ask for a GPU more than the replicas have: where there is no spare one, a surge waits for ever."""
+    """Never ask for a GPU more than the replicas have: without a spare one, a surge waits for ever."""
     if service["replicas"] > 1:
         return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
     return {"type": "Recreate"}
@@ -110,7 +110,7 @@ def service(project: str, model: str, service: Values) -> Object:
 
 
 def network_policy(project: str, model: str, service: Values, values: Values) -> Object:
-    """Let the cluster in on the one port (which namespace the gateway runs in is not known here), and nothing out."""
+    """Let the cluster in on the one port, and nothing out. Which namespace a gateway runs in is not known here."""
     return object_of(
         "networking.k8s.io/v1",
         "NetworkPolicy",

@@ -11,7 +11,7 @@ from llmdeploy.targets.kubernetes.meta import Object
 
 
 def as_data(patch: Patch) -> dict[str, Any]:
-    """Return a patch as plain data: the numbers of llm.yaml remember how they were written, and no writer knows them."""
+    """Return a patch as plain data: numbers of llm.yaml remember how they were written; no writer knows them."""
     name = {"name": patch.name} if patch.name else {}
     data: dict[str, Any] = json.loads(json.dumps({"kind": patch.kind, **name, "patch": patch.patch}))
     return data

@@ -59,7 +59,7 @@ def _engine(service: Values) -> Object:
         "volumeMounts": _mounts(service),
     }
     if seconds := service["drain"]["preStopSeconds"]:
-        # Engines refuse new requests once they are told to stop, so first the endpoint has to be gone everywhere.
+        # An engine that is told to stop refuses new requests, so its endpoint has to be gone everywhere first.
         container["lifecycle"] = {"preStop": {"sleep": {"seconds": seconds}}}
     return container
 

@@ -34,7 +34,7 @@ def _ingress(plan: Plan, options: Kubernetes) -> Object:
 
 
 def _gateway(plan: Plan, options: Kubernetes) -> list[Object]:
-    """Return a Gateway of our own, and the redirect to its TLS listener; nothing where one is there already."""
+    """Return a Gateway of our own, and the redirect to its TLS listener; nothing where llm.yaml names one."""
     if options.gateway.name:
         return []
     spec = {

@@ -83,7 +83,7 @@ def _tolerations(gpus: Gpus, options: Kubernetes) -> list[dict[str, Any]]:
     if not gpus.count or gpus.resource is None:
         return own
     domain = gpus.resource.partition("/")[0]
-    # Both vendors' operators taint with `gpu`, whatever slice a node offers; else the resource names the taint.
+    # These vendors' taint is `gpu`, whatever slice a node offers; elsewhere the resource names the taint.
     key = f"{domain}/gpu" if domain in ("nvidia.com", "amd.com") else gpus.resource
     return [{"key": key, "operator": "Exists", "effect": "NoSchedule"}, *own]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def gib(size: float) -> str:
-    """Return a quantity in the form that the API server would print, so that a diff of live objects is quiet."""
+    """Return a quantity as the API server would print it, so that a diff of live objects is quiet."""
     mib = math.ceil(size * 1024)
     return f"{mib // 1024}Gi" if mib % 1024 == 0 else f"{mib}Mi"
 
@@ -23,7 +23,7 @@ def cores(count: float) -> str:
 def literal(text: str) -> str:
     """Return `text` so that it survives the expansion of `$(VAR)` in command, args and env.
 
-    There `$(X)` is a reference and `$$` one dollar; any other `$` is left alone, and so is text without either.
+    There `$(X)` is a reference and `$$` one dollar; any other `$` means nothing, and stays as it is.
     https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
     """
     return text.replace("$", "$$") if re.search(r"\$[$(]", text) else text

@@ -1,0 +1,88 @@
+"""What one object says of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from llmdeploy.targets.kubernetes.verify.problem import Object, Pod, Problem, pod_of, selects, title
+
+_SELECTORS = {
+    "Service": ("selector",),
+    "PodDisruptionBudget": ("selector", "matchLabels"),
+    "NetworkPolicy": ("podSelector", "matchLabels"),
+}
+
+
+def references(items: Sequence[Object]) -> Iterator[Problem]:
+    pods = [pod for pod in map(pod_of, items) if pod]
+    for item in items:
+        yield from _selector(item, pods)
+    by_key = {(item["kind"], item["metadata"]["name"]): item for item in items}
+    for pod in pods:
+        yield from _volumes(pod, by_key)
+        account = pod.spec.get("serviceAccountName")
+        if account and ("ServiceAccount", account) not in by_key:
+            yield pod.problem(("serviceAccountName",), f"there is no ServiceAccount `{account}`")
+
+
+def _selector(item: Object, pods: Sequence[Pod]) -> Iterator[Problem]:
+    path = _SELECTORS.get(item["kind"])
+    if path is None:
+        return
+    wanted = item.get("spec", {})
+    for key in path:
+        wanted = wanted.get(key, {})
+    chosen = [pod for pod in pods if selects(wanted, pod.labels)]
+    if not chosen:
+        yield Problem(title(item), ("spec", *path), "selects no Pod")
+    if item["kind"] != "Service":
+        return
+    if len({title(pod.owner) for pod in chosen}) > 1:
+        yield Problem(title(item), ("spec", *path), "selects the Pods of more than one workload")
+    named = {port.get("name") for pod in chosen for _, c in pod.containers() for port in c.get("ports", [])}
+    for index, port in enumerate(item["spec"].get("ports", [])):
+        target = port.get("targetPort")
+        if chosen and isinstance(target, str) and target not in named:
+            yield Problem(
+                title(item), ("spec", "ports", str(index), "targetPort"), f"no Pod has a port `{target}`"
+            )
+        if not 1 <= port.get("port", 0) <= 65535:
+            yield Problem(
+                title(item), ("spec", "ports", str(index), "port"), f"{port.get('port')} is not a port"
+            )
+
+
+def _volumes(pod: Pod, by_key: dict[tuple[str, str], Object]) -> Iterator[Problem]:
+    for index, volume in enumerate(pod.spec.get("volumes", [])):
+        path = ("volumes", str(index))
+        claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+        found = by_key.get(("PersistentVolumeClaim", claim)) if claim else None
+        if claim and found is None:
+            yield pod.problem(path, f"there is no PersistentVolumeClaim `{claim}`")
+        if found and found["spec"]["accessModes"] == ["ReadWriteOnce"]:
+            yield from _single_writer(pod, claim)
+        files = volume.get("configMap", {}).get("name")
+        config = by_key.get(("ConfigMap", files)) if files else None
+        if files and config is None:
+            yield pod.problem(path, f"there is no ConfigMap `{files}`")
+        for at, container in pod.containers() if config else ():
+            for mount in container.get("volumeMounts", []):
+                key = mount.get("subPath")
+                if (
+                    mount.get("name") == volume["name"]
+                    and key
+                    and config
+                    and key not in config.get("data", {})
+                ):
+                    yield pod.problem((*at, "volumeMounts"), f"ConfigMap `{files}` has no `{key}`")
+
+
+def _single_writer(pod: Pod, claim: str) -> Iterator[Problem]:
+    spec = pod.owner["spec"]
+    if spec.get("replicas", 1) > 1:
+        yield Problem(
+            title(pod.owner), ("spec", "replicas"), f"`{claim}` is ReadWriteOnce: one node mounts it"
+        )
+    elif pod.owner["kind"] == "Deployment" and spec.get("strategy", {}).get("type") != "Recreate":
+        message = f"`{claim}` is ReadWriteOnce: the old Pod must be gone first, `Recreate`"
+        yield Problem(title(pod.owner), ("spec", "strategy"), message)
