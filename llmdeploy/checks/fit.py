@@ -7,7 +7,8 @@ from math import ceil
 
 from llmdeploy.catalog import ModelFacts
 from llmdeploy.checks.context import Context
-from llmdeploy.diagnostics import Diagnostic, Place
+from llmdeploy.diagnostics import Diagnostic, Note, Place
+from llmdeploy.plan.placement import pool_of
 from llmdeploy.spec.model import Model
 
 _VOCABULARY_PADDING = 64
@@ -30,6 +31,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             yield from _heads(name, model, facts)
             yield from _context(name, model, facts)
             yield from _quantization(name, model, facts)
+        yield from _dtype(context, name, model)
         yield from _remote_code(name, model)
 
 
@@ -104,6 +106,21 @@ def _quantization(name: str, model: Model, facts: ModelFacts) -> Iterator[Diagno
             ("models", name, "quantization"),
             help="leave `quantization` out, or take the checkpoint that is not quantized",
         )
+
+
+def _dtype(context: Context, name: str, model: Model) -> Iterator[Diagnostic]:
+    """Find what vLLM and SGLang refuse when they start: bfloat16 came with compute capability 8.0."""
+    pool = context.pools.get(pool_of(context.spec, name) or "")
+    if model.dtype != "bfloat16" or pool is None or pool.capability is None or float(pool.capability) >= 8:
+        return
+    stated = ("gpus", pool.name, "type" if context.spec.gpus[pool.name].capability is None else "capability")
+    yield Diagnostic(
+        "LD309",
+        f"the GPUs of `{pool.name}` have compute capability {pool.capability}, bfloat16 needs 8.0",
+        ("models", name, "dtype"),
+        help="write `dtype: float16`",
+        notes=(Note("the GPU", stated),),
+    )
 
 
 def _remote_code(name: str, model: Model) -> Iterator[Diagnostic]:
