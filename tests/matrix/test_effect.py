@@ -1,0 +1,336 @@
+"""No field of llm.yaml is without effect: something that runs changes, or a diagnostic says why nothing does.
+
+The fields are those of the models, so a new one fails here until it has a row. Comments and hashes do not
+count as a change, nor does what people read (README.md).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import pathlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from support import readback, specs
+
+from llmdeploy.compiler import Result
+from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.spec import shape
+from llmdeploy.spec.model import Spec
+
+Path = tuple[str | int, ...]
+
+COMMIT = "a09a35458c702b33eeacc393d103063234e8bc28"
+OTHER_COMMIT = "6f6073b423013f6a7d4d9f39144961bfbfbc386b"
+KUBERNETES: dict[str, Any] = {
+    "routing": "gateway-api",
+    "node_selector": {"disk": "ssd"},
+    "tolerations": [
+        {"key": "team", "operator": "Equal", "value": "a", "effect": "NoExecute", "tolerationSeconds": 60}
+    ],
+    "gateway": {"name": "shared", "namespace": "gateways", "section": "web"},
+    "patches": [
+        {"kind": "Deployment", "name": "proj-chat", "patch": {"spec": {"revisionHistoryLimit": 1}}},
+        {"kind": "Deployment", "patch": {"spec": {"paused": False}}},
+    ],
+}
+BASE: dict[str, Any] = {
+    "version": 1,
+    "name": "proj",
+    "gpus": {
+        "h100": {"type": "h100-sxm-80gb", "count": 8},
+        "odd": {"vendor": "nvidia", "memory": "48GiB", "capability": "8.9", "count": 4},
+        "cpu": {"type": "cpu", "memory": "32GiB"},
+    },
+    "secrets": {
+        **specs.SECRETS,
+        "other": {"env": "OTHER", "kubernetes": {"name": "other", "key": "other"}},
+    },
+    "models": {
+        "chat": {
+            "source": {"hub": "Qwen/Qwen2.5-7B-Instruct"},
+            "revision": COMMIT,
+            "token": "hf-token",
+            "engine": "vllm",
+            "engine_version": "0.33.0",
+            "gpus": {"pool": "h100", "count": 4},
+            "context": 8192,
+        },
+        "odd": {"source": "Qwen/Qwen3-8B", "gpus": {"pool": "odd"}, "context": 8192},
+        "small": {"source": "Qwen/Qwen2.5-0.5B-Instruct", "gpus": {"pool": "cpu"}, "context": 4096},
+    },
+    "routes": [
+        {"path": "/chat", "model": "chat"},
+        {"path": "/odd", "model": "odd"},
+        {"path": "/small", "model": "small"},
+    ],
+    "gateway": {"host": "llm.example.com", "auth": "api-key"},
+    "storage": {"cache": {"access": "ReadWriteMany"}},
+    "targets": {"docker": {}, "compose": {}, "kubernetes": KUBERNETES, "helm": KUBERNETES},
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A change of several fields at once, from a base in which `given` holds. None takes a field away."""
+
+    change: dict[str, Any]
+    given: dict[str, Any] = field(default_factory=dict)
+
+
+ONE_HOST = {"docker": {}, "compose": {}}
+CLUSTER = {"kubernetes": {"routing": "none"}}
+ROUTED = {"kubernetes": {"routing": "gateway-api"}}
+ADAPTER = {"source": "org/sql", "rank": 16}
+SPECULATIVE = {"method": "ngram", "tokens": 4, "model": "org/draft"}
+
+# Where a field stands -> what it is changed to, or a whole Row.
+ROWS: dict[str, Any] = {
+    "version": 2,
+    "name": Row({"name": "other"}, {"targets": CLUSTER}),
+    "gpus.h100.type": "h200-sxm-141gb",
+    "gpus.h100.count": 6,
+    "gpus.h100.nodes": Row(
+        # Too little on one node, enough on two.
+        {"gpus.h100.nodes": 1},
+        {"gpus.h100.nodes": 2, "models.chat.replicas": 4, "targets": CLUSTER},
+    ),
+    "gpus.odd.vendor": "amd",
+    "gpus.cpu.memory": "64GiB",
+    "gpus.odd.capability": Row({"gpus.odd.capability": "7.5"}, {"models.odd.dtype": "bfloat16"}),
+    "gpus.odd.resource": "nvidia.com/gpu.shared",
+    "gpus.odd.devices": [12, 13, 14, 15],
+    "secrets.hf-token.env": "ANOTHER",
+    "secrets.hf-token.kubernetes.name": "another",
+    "secrets.hf-token.kubernetes.key": "another",
+    "models.chat.revision": OTHER_COMMIT,
+    "models.chat.token": "other",
+    "models.chat.engine_version": "0.32.0",
+    "models.chat.image": "registry.example/own:1",
+    "models.chat.gpus.count": 2,
+    "models.chat.parallel.expert": True,
+    "models.chat.dtype": "float16",
+    "models.chat.quantization": "fp8",
+    "models.chat.context": 4096,
+    "models.chat.concurrency": 7,
+    "models.chat.batch_tokens": 2048,
+    "models.chat.memory_fraction": 0.8,
+    "models.chat.kv_cache.dtype": "fp8",
+    "models.chat.prefix_caching": False,
+    "models.chat.structured_output": False,
+    "models.chat.served_names": ["one", "two"],
+    "models.chat.tools.parser": "hermes",
+    "models.chat.reasoning.parser": "qwen3",
+    "models.chat.multimodal.image": 1,
+    "models.chat.multimodal.video": 1,
+    "models.chat.multimodal.audio": 1,
+    "models.chat.chat_template": "./chat.jinja",
+    "models.chat.replicas": 2,
+    "models.chat.env": {"NCCL_DEBUG": "INFO"},
+    "models.chat.engine_args": {"max-logprobs": 5},
+    "models.chat.needs": ["throughput"],
+    "models.chat.architecture": {"hidden_size": 4096},
+    "models.chat.ready_timeout": "50m",
+    "routes.0.path": "/talk",
+    "routes.0.model": "odd",
+    "gateway.host": "other.example.com",
+    "gateway.tls.secret": Row(
+        {"gateway.tls.secret": "other"}, {"gateway.tls.secret": "llm-tls", "targets": ROUTED}
+    ),
+    "gateway.auth": "other",
+    "gateway.idle_timeout": "15m",
+    "storage.cache.path": "/srv/weights",
+    "storage.cache.size": "1TiB",
+    "storage.cache.class": "fast",
+    "storage.cache.access": "ReadWriteOnce",
+    "targets.docker.bind": "0.0.0.0",
+    "targets.docker.port": 9000,
+    "targets.compose.bind": "0.0.0.0",
+    "targets.compose.port": 9000,
+    "targets.compose.overrides": {"services": {"chat": {"mem_limit": "64g"}}},
+    "models.chat.source.hub": "Qwen/Qwen2.5-Coder-7B-Instruct",
+    "models.chat.source.path": Row(
+        {"models.chat.source.path": "./b"},
+        {
+            "models.chat.source": {"path": "./a"},
+            "models.chat.revision": None,
+            "models.chat.token": None,
+            "targets": ONE_HOST,
+        },
+    ),
+    "models.chat.source.openllm": Row(
+        {"models.chat.source": {"openllm": "qwen2.5-coder:3b"}},
+        {
+            "models.chat": {"source": {"openllm": "qwen2.5-coder:7b"}, "gpus": {"pool": "h100"}},
+            "gateway.auth": None,
+            "targets": ONE_HOST,
+        },
+    ),
+    "models.chat.engine": Row({"models.chat.engine": "sglang"}, {"models.chat.engine_version": None}),
+    "models.chat.gpus.pool": Row({"models.chat.gpus.pool": "odd"}, {"models.chat.gpus.count": 2}),
+    "models.chat.parallel.tensor": Row(
+        {"models.chat.parallel": {"tensor": 2, "pipeline": 2}}, {"models.chat.parallel": {"pipeline": 1}}
+    ),
+    "models.chat.parallel.pipeline": 2,
+    "models.chat.parallel.data": 2,
+    "models.chat.trust_remote_code": True,
+    "models.chat.task": "embed",
+    **dict.fromkeys(
+        ("models.chat.adapters.sql.source.hub", "models.chat.adapters.sql.rank"),
+        Row({"models.chat.adapters.sql": ADAPTER}),
+    ),
+    "models.chat.adapters.sql.source.path": Row({"models.chat.adapters.sql": {**ADAPTER, "source": "./sql"}}),
+    "models.chat.adapters.sql.source.openllm": Row(
+        {"models.chat.adapters.sql": {**ADAPTER, "source": {"openllm": "qwen2.5-coder:7b"}}}
+    ),
+    **dict.fromkeys(
+        (f"models.chat.speculative.{name}" for name in SPECULATIVE),
+        Row({"models.chat.speculative": SPECULATIVE}),
+    ),
+    "routes.0.by": Row({"routes.0": {"path": "/v1", "by": "model"}}),
+}
+FOR_CLUSTERS: dict[str, Any] = {
+    "namespace": "elsewhere",
+    "routing": "ingress",
+    "ingress.class": "traefik",
+    "gateway.class": Row({"gateway": {"class": "eg"}}, {"gateway": {}}),
+    "gateway.name": "another",
+    "gateway.namespace": "another",
+    "gateway.section": "another",
+    "node_selector": {"disk": "nvme"},
+    "tolerations.0.key": "other",
+    "tolerations.0.operator": "Exists",
+    "tolerations.0.value": "b",
+    "tolerations.0.effect": "NoSchedule",
+    "tolerations.0.tolerationSeconds": 120,
+    "runtime_class": "nvidia",
+    "image_pull_secrets": ["registry"],
+    "annotations": {"team": "ml"},
+    "resources.cpu": 12,
+    "resources.memory": "99GiB",
+    "patches.0.kind": Row(
+        {"patches.0.kind": "Service"},
+        {"patches": [{"kind": "Deployment", "patch": {"metadata": {"annotations": {"a": "b"}}}}]},
+    ),
+    "patches.0.name": "proj-odd",
+    "patches.0.patch": {"spec": {"revisionHistoryLimit": 2}},
+}
+
+
+def _below(prefix: str, value: Any) -> Any:
+    if not isinstance(value, Row):
+        return value
+    change, given = ({f"{prefix}.{k}": v for k, v in part.items()} for part in (value.change, value.given))
+    return Row(change, given)
+
+
+for _target in ("kubernetes", "helm"):
+    _prefix = f"targets.{_target}"
+    ROWS |= {f"{_prefix}.{name}": _below(_prefix, value) for name, value in FOR_CLUSTERS.items()}
+
+
+def test_every_field_has_a_row():
+    rows = {abstract(path(row)) for row in ROWS}
+    fields = set(walk(shape.Shape(model=Spec)))
+    assert fields - rows == set(), "fields without a row"
+    assert rows - fields == set(), "rows without a field"
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_field_has_an_effect(name, tmp_path):
+    row = ROWS[name] if isinstance(ROWS[name], Row) else Row({name: ROWS[name]})
+    base = edited(BASE, row.given)
+    before = specs.compiled(base, base["targets"])
+    assert before.ok, [(found.code, found.path, found.message) for found in before.diagnostics]
+    changed = edited(base, row.change)
+    after = specs.compiled(changed, changed["targets"])
+    known = {(found.code, found.path) for found in before.diagnostics}
+    said = [found for found in after.diagnostics if (found.code, found.path) not in known]
+    assert any(speaks_of(found, path(name)) for found in said) or (
+        after.ok and observed(before, name, tmp_path / "a") != observed(after, name, tmp_path / "b")
+    ), [(found.code, found.path, found.message) for found in said]
+
+
+def speaks_of(found: Diagnostic, field: Path) -> bool:
+    """A diagnostic stands at the field or below it; what is not yet supported is refused as a whole."""
+    if found.code == "LD110":
+        return field[: len(found.path)] == found.path
+    if found.path[: len(field)] == field:
+        return True
+    # Two parties can be at odds; the other one may be named by its mapping.
+    return any(note.path and note.path in (field, field[:-1]) for note in found.notes)
+
+
+def observed(result: Result, name: str, folder: pathlib.Path) -> Any:
+    """What of the artifacts makes a difference: no comments, no hashes, no prose.
+
+    A value of the chart is nothing until a template uses it, so for helm's own fields the chart is rendered.
+    """
+    assert result.plan
+    texts = {
+        artifact.path: _HASH.sub("#", _COMMENT.sub("", artifact.text))
+        for artifact in result.artifacts
+        if not artifact.path.startswith(("helm/", "README"))
+    }
+    if not name.startswith("targets.helm."):
+        return texts
+    specs.written(result, folder)
+    objects = readback.rendered(
+        result.plan, folder / "helm" / result.plan.name, "--namespace", _namespace(result)
+    )
+    return texts, _HASH.sub("#", json.dumps(objects, sort_keys=True))
+
+
+_COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
+_HASH = re.compile(r"\b(?:[0-9a-f]{8}|[0-9a-f]{12})\b")
+
+
+def _namespace(result: Result) -> str:
+    # The chart leaves it to `helm install -n`, which the README's commands say.
+    (readme,) = (artifact.text for artifact in result.artifacts if artifact.path == "README.md")
+    found = re.search(r"helm upgrade .*(?:-n|--namespace)[ =](\S+)", readme)
+    return found[1] if found else "default"
+
+
+def walk(place: shape.Shape, at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every field, with `*` for a name of the user's and for a position."""
+    if place.model:
+        for name, child in shape.fields(place.model).items():
+            yield from walk(child, (*at, name))
+    elif (inner := place.values or place.items) and inner.model:
+        yield from walk(inner, (*at, "*"))
+    else:
+        yield at
+
+
+def abstract(where: Path) -> tuple[str, ...]:
+    """The field that a place belongs to."""
+    place, names = shape.Shape(model=Spec), []
+    for key in where:
+        names.append("*" if place.model is None else str(key))
+        child = place.child(key)
+        assert child, where
+        place = child
+    return tuple(names)
+
+
+def path(name: str) -> Path:
+    return tuple(int(key) if key.isdigit() else key for key in name.split("."))
+
+
+def edited(data: Any, changes: dict[str, Any]) -> Any:
+    data = copy.deepcopy(data)
+    for name, value in changes.items():
+        *parents, last = path(name)
+        at = data
+        for key in parents:
+            at = at.setdefault(key, {}) if isinstance(at, dict) else at[key]
+        if value is None:
+            del at[last]
+        else:
+            at[last] = copy.deepcopy(value)
+    return data
