@@ -133,7 +133,7 @@ def _manifest(output: Path) -> dict[str, str]:
     try:
         files = json.loads((output / MANIFEST).read_text(encoding="utf-8"))["files"]
         return {str(path): str(sha) for path, sha in files.items() if _is_inside(str(path))}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WriteError(
