@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdeploy.checks import credentials, files, fit, gateway, hygiene, names, not_yet, placement, references
+from llmdeploy.checks import (
+    credentials,
+    files,
+    fit,
+    gateway,
+    hygiene,
+    names,
+    not_yet,
+    placement,
+    references,
+    sources,
+)
 from llmdeploy.checks.context import Check, Context
 from llmdeploy.diagnostics import Diagnostic
 
@@ -14,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     references.check,
     credentials.check,
     files.check,
+    sources.check,
     placement.check,
     fit.check,
     gateway.check,

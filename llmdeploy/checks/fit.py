@@ -30,6 +30,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         if facts is not None:
             yield from _heads(name, model, facts)
             yield from _context(name, model, facts)
+            yield from _checkpoint(name, model, facts)
             yield from _quantization(name, model, facts)
         yield from _dtype(context, name, model)
         yield from _remote_code(name, model)
@@ -121,6 +122,17 @@ def _dtype(context: Context, name: str, model: Model) -> Iterator[Diagnostic]:
         help="write `dtype: float16`",
         notes=(Note("the GPU", stated),),
     )
+
+
+def _checkpoint(name: str, model: Model, facts: ModelFacts) -> Iterator[Diagnostic]:
+    """AWQ and GPTQ weights are made beforehand; no engine makes them when it starts."""
+    if model.quantization in ("awq", "gptq") and facts.quantization is None:
+        yield Diagnostic(
+            "LD309",
+            f"`{model.quantization}` is a format of checkpoints, and that of `{name}` is not quantized",
+            ("models", name, "quantization"),
+            help=f"name a checkpoint in {model.quantization.upper()} as `source`, or write `quantization: fp8`",
+        )
 
 
 def _remote_code(name: str, model: Model) -> Iterator[Diagnostic]:

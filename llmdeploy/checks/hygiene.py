@@ -46,7 +46,9 @@ def _served_twice(context: Context) -> Iterator[Diagnostic]:
         for owner, path in places[1:]:
             yield Diagnostic(
                 "LD502",
-                f"`{served}` is served by `{places[0][0]}` and by `{owner}`",
+                f"`{served}` is listed twice"
+                if owner == places[0][0]
+                else f"`{served}` is served by `{places[0][0]}` and by `{owner}`",
                 path,
                 help="give each model names of its own in `served_names`",
                 notes=(Note("the first", places[0][1]),),

@@ -51,14 +51,18 @@ def _one_node(context: Context, pool: Hardware, models: list[str]) -> Iterator[D
     for name in models:
         count = context.spec.models[name].gpus.count
         if count > pool.count:
-            what = (
-                "a CPU node runs one replica, with `count: 1`"
-                if pool.is_cpu
-                else f"one node of `{pool.name}` has {pool.count}"
-            )
+            if pool.is_cpu:
+                yield Diagnostic(
+                    "LD303",
+                    f"`{name}` asks for {count} GPUs of `{pool.name}`, where a replica is one machine",
+                    ("models", name, "gpus"),
+                    help="set `count: 1`, or `replicas` for more machines",
+                    notes=(Note("the pool", ("gpus", pool.name)),),
+                )
+                continue
             yield Diagnostic(
                 "LD303",
-                f"`{name}` needs {count} GPUs for one replica, {what}",
+                f"`{name}` needs {count} GPUs for one replica, one node of `{pool.name}` has {pool.count}",
                 ("models", name, "gpus"),
                 help=f"set `count` to {pool.count} or less; a replica across nodes is not supported yet",
                 notes=(Note("the pool", ("gpus", pool.name)),),
