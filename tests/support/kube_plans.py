@@ -196,6 +196,22 @@ def _patches() -> list[dict[str, Any]]:
     ]
 
 
+def _odd_patches() -> list[dict[str, Any]]:
+    """Numbers, falsehoods, nothings and changes of type."""
+    ports = [{"name": "metrics", "port": 9000, "targetPort": "http"}, {"name": "http", "appProtocol": "http"}]
+    return [
+        {"kind": "Service", "patch": {"spec": {"publishNotReadyAddresses": False, "ports": ports}}},
+        {"kind": "Deployment", "patch": {"spec": {"minReadySeconds": 1000000, "replicas": 0}}},
+        {"kind": "Deployment", "patch": {"spec": {"template": {"metadata": {"annotations": {"a": ""}}}}}},
+        {"kind": "NetworkPolicy", "patch": {"spec": {"egress": []}}},
+        {"kind": "NetworkPolicy", "patch": {"spec": {"ingress": [{}]}}},
+        {
+            "kind": "HTTPRoute",
+            "patch": {"spec": {"rules": [{"backendRefs": [{"name": "llm-chat", "port": 8000}]}]}},
+        },
+    ]
+
+
 def _many_routes() -> Plan:
     """More rules than one HTTPRoute may have."""
     ends = (*(Endpoint(f"/v1/e{i}", Match.EXACT) for i in range(12)), Endpoint("/", Match.EXACT))
@@ -243,6 +259,7 @@ def plans() -> dict[str, Plan]:
             options={"kubernetes": kubernetes(routing="ingress"), "helm": kubernetes(routing="ingress")},
         ),
         "patches": plan(options=kubernetes(patches=_patches()), storage=shared),
+        "odd-patches": plan(options=kubernetes(patches=_odd_patches())),
         "own-selector": plan(options=kubernetes(node_selector={"nvidia.com/gpu.product": "NVIDIA-L4"})),
         "bare": plan(service(mounts=(), download=None, drain=Drain(0, 0, 15), gpus=Gpus("cpu", "cpu", 0))),
     }

@@ -59,31 +59,27 @@ def _replicas(plan: Plan) -> Iterator[Diagnostic]:
 
 
 def _routing(plan: Plan, options: Kubernetes, target: str) -> Iterator[Diagnostic]:
-    gateway, routed = plan.gateway, options.routing != "none" and plan.routes
-    if options.routing == "ingress":
+    gateway = plan.gateway
+    idle = gateway.idle_timeout_s != IDLE_TIMEOUT_S
+    if options.routing == "none" or not plan.routes:
+        for name, given in (("host", gateway.host), ("tls", gateway.tls_secret), ("idle_timeout", idle)):
+            if given:
+                message = f"without routes on Kubernetes, `{name}` is not used there"
+                yield Diagnostic("LD407", message, ("gateway", name))
+    elif options.routing == "ingress":
         yield Diagnostic(
             "LD506",
             "ingress-nginx is retired: archived on 2026-03-24, no fixes since",
             section(plan, target, "routing"),
             help="write `routing: gateway-api`; or serve it with traefik 3.7, which reads these annotations",
         )
-    elif gateway.idle_timeout_s != IDLE_TIMEOUT_S:
-        yield Diagnostic(
-            "LD407",
-            "an idle timeout has no field in the Gateway API: on Kubernetes it is the gateway's own",
-            ("gateway", "idle_timeout"),
-        )
-    for name, value in (("host", gateway.host), ("tls", gateway.tls_secret)):
-        if value and not routed:
-            yield Diagnostic(
-                "LD407", f"without routes on Kubernetes, `{name}` is not used there", ("gateway", name)
-            )
-    if gateway.tls_secret and routed and options.routing == "gateway-api" and options.gateway.name:
-        yield Diagnostic(
-            "LD407",
-            f"TLS is left to the Gateway `{options.gateway.name}`, which is there already",
-            ("gateway", "tls"),
-        )
+    else:
+        if idle:
+            message = "an idle timeout has no field in the Gateway API: on Kubernetes it is the gateway's own"
+            yield Diagnostic("LD407", message, ("gateway", "idle_timeout"))
+        if gateway.tls_secret and options.gateway.name:
+            message = f"TLS is left to the Gateway `{options.gateway.name}`, which is there already"
+            yield Diagnostic("LD407", message, ("gateway", "tls"))
 
 
 def _gateway(plan: Plan, options: Kubernetes, path: Path) -> Iterator[Diagnostic]:

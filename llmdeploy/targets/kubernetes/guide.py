@@ -10,7 +10,7 @@ from llmdeploy.targets.base import Guide, Step
 from llmdeploy.targets.kubernetes.manifests import flat, manifests
 from llmdeploy.targets.kubernetes.meta import PART_OF
 from llmdeploy.targets.kubernetes.origins import used_secrets
-from llmdeploy.targets.kubernetes.values import values
+from llmdeploy.targets.kubernetes.values import GATEWAY_CLASS, values
 
 KEPT = ("Namespace", "PersistentVolumeClaim")
 
@@ -99,12 +99,28 @@ def remarks(plan: Plan, options: Kubernetes) -> tuple[str, ...]:
             f"`kubectl -n {namespace} port-forward service/{plan.name}-{s.name} {s.launch.port}`"
             for s in plan.services
         )
-    if plan.gateway.host:
-        return (f"`{plan.gateway.host}` must resolve to the gateway's address.",)
-    where, gateway = options.gateway.namespace or namespace, options.gateway.name or plan.name
+    return (*_needed(plan, options), _address(plan, options))
+
+
+def _needed(plan: Plan, options: Kubernetes) -> tuple[str, ...]:
+    gateway = options.gateway
     if options.routing == "ingress":
-        return (f"GATEWAY is the address that `kubectl -n {namespace} get ingress {plan.name}` shows.",)
-    return (f"GATEWAY is the address that `kubectl -n {where} get gateway {gateway}` shows.",)
+        return ()
+    if gateway.name:
+        there = f"`{gateway.name}`" + (f" in `{gateway.namespace}`" if gateway.namespace else "")
+        return (f"The Gateway {there} must admit routes of this namespace (`allowedRoutes`).",)
+    made = gateway.class_ or GATEWAY_CLASS
+    return (f"Routes need the Gateway API's CRDs and a controller for the GatewayClass `{made}`.",)
+
+
+def _address(plan: Plan, options: Kubernetes) -> str:
+    namespace = options.namespace or plan.name
+    if plan.gateway.host:
+        return f"`{plan.gateway.host}` must resolve to the gateway's address."
+    if options.routing == "ingress":
+        return f"GATEWAY is the address that `kubectl -n {namespace} get ingress {plan.name}` shows."
+    where, gateway = options.gateway.namespace or namespace, options.gateway.name or plan.name
+    return f"GATEWAY is the address that `kubectl -n {where} get gateway {gateway}` shows."
 
 
 def budget_minutes(plan: Plan, options: Kubernetes) -> int:
