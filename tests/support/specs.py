@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from llmdeploy import compile
 from llmdeploy.compiler import Result
 from llmdeploy.emit.write import write
@@ -106,23 +108,20 @@ def examples() -> list[str]:
     return sorted(path.parent.name for path in EXAMPLES.glob("*/llm.yaml"))
 
 
-def compile_example(name: str, *, routing: str | None = None) -> Result:
-    """Compile an example for the targets that it lists; `routing` instead of its own."""
-    home = EXAMPLES / name
-    text = (home / "llm.yaml").read_text(encoding="utf-8")
-    if routing is not None:
-        text = _with_routing(text, routing)
-    # As `llmdeploy build llm.yaml` in the example's own directory.
+def data_of(example: str) -> dict[str, Any]:
+    data: dict[str, Any] = yaml.safe_load((EXAMPLES / example / "llm.yaml").read_text(encoding="utf-8"))
+    return data
+
+
+def targets_of(example: str) -> tuple[str, ...]:
+    return tuple(data_of(example).get("targets", TARGETS))
+
+
+def compile_example(example: str, data: Data | None = None) -> Result:
+    """Compile an example as `llmdeploy build` does in its directory; with `data` instead of its llm.yaml."""
+    home = EXAMPLES / example
+    text = (home / "llm.yaml").read_text(encoding="utf-8") if data is None else json.dumps(data)
     return compile(text, None, lambda parsed: gather(parsed, home, home / "out"))
-
-
-def _with_routing(text: str, routing: str) -> str:
-    if "routing:" in text:
-        return text.replace("routing: gateway-api", f"routing: {routing}")
-    if "targets:" in text:
-        return text
-    others = ", ".join(f"{name}: {{}}" for name in TARGETS if name != "kubernetes")
-    return f"{text}\ntargets: {{{others}, kubernetes: {{routing: {routing}}}}}\n"
 
 
 def written(result: Result, folder: Path) -> Built:
