@@ -29,12 +29,23 @@ def name_vllm(home: Path) -> None:
     metadata.write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}+cpu\n")
 
 
+def blind_torchvision(home: Path) -> None:
+    """Vision models import torchvision, whose published builds have no operators for a CPU-only torch.
+
+    Nothing calls them here, so drop the module that registers them and fails at it.
+    """
+    packages = next(home.glob("lib/python3*/site-packages"))
+    (packages / "torchvision/_meta_registrations.py").write_text("")
+
+
 def main() -> int:
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("version", choices=VERSIONS)
     version = cli.parse_args().version
     try:
-        name_vllm(engine_venv(f"vllm-{version}", f"vllm-{version}.txt"))
+        home = engine_venv(f"vllm-{version}", f"vllm-{version}.txt")
+        name_vllm(home)
+        blind_torchvision(home)
     except UnavailableError as failure:
         say(f"cannot have vllm-{version}: {failure}")
         return 1

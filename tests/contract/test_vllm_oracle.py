@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-LLAMA = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
+SHAPE = {
     "hidden_size": 256,
     "intermediate_size": 512,
     "num_hidden_layers": 2,
@@ -14,7 +12,21 @@ LLAMA = {
     "num_key_value_heads": 2,
     "vocab_size": 512,
     "max_position_embeddings": 2048,
+}
+
+LLAMA = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
     "torch_dtype": "bfloat16",
+    **SHAPE,
+}
+
+GEMMA = {
+    "architectures": ["Gemma3ForConditionalGeneration"],
+    "model_type": "gemma3",
+    "torch_dtype": "bfloat16",
+    "text_config": {"model_type": "gemma3_text", "head_dim": 64, **SHAPE},
+    "vision_config": {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 64},
 }
 
 ACCEPTED = {
@@ -80,6 +92,10 @@ def test_knows_what_a_gpu_can_do(vllm, tmp_path, capability, flags, reason):
 def test_one_question_leaves_no_trace_in_the_next(vllm, tmp_path):
     assert vllm.complaint(["org/model", "--reasoning-parser", "nope"], LLAMA, folder=tmp_path)
     assert vllm.complaint(["org/model"], LLAMA, folder=tmp_path) is None
+
+
+def test_knows_models_that_see(vllm, tmp_path):
+    assert vllm.complaint(["org/model", "--tensor-parallel-size", "2"], GEMMA, folder=tmp_path) is None
 
 
 def test_can_judge_the_command_line_alone(vllm):
