@@ -24,9 +24,13 @@ def shared(values: Values) -> bool:
     return bool(values["storage"]["accessMode"] == "ReadWriteMany")
 
 
+def by_job(service: Values, values: Values) -> bool:
+    return shared(values) and bool(service["weights"].get("download"))
+
+
 def in_pod(service: Values, values: Values) -> bool:
     """Whether the engine's Pod itself goes out for weights, and so needs the way there."""
-    return bool(service["weights"]) and not (service["weights"]["download"] and shared(values))
+    return bool(service["weights"]) and not by_job(service, values)
 
 
 def claim_name(project: str, model: str, values: Values) -> str:
@@ -34,7 +38,7 @@ def claim_name(project: str, model: str, values: Values) -> str:
 
 
 def init_containers(service: Values, values: Values) -> list[Object]:
-    if not (service["weights"] and service["weights"]["download"]):
+    if not service["weights"].get("download"):
         return []
     return [_wait(service)] if shared(values) else [_fetch(service)]
 

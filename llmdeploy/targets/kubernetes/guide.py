@@ -8,7 +8,7 @@ from llmdeploy.plan.model import Plan, Secret
 from llmdeploy.spec.targets import Kubernetes
 from llmdeploy.targets.base import Guide, Step
 from llmdeploy.targets.kubernetes.manifests import flat, manifests
-from llmdeploy.targets.kubernetes.meta import PART_OF
+from llmdeploy.targets.kubernetes.meta import PART_OF, Object
 from llmdeploy.targets.kubernetes.origins import used_secrets
 from llmdeploy.targets.kubernetes.values import GATEWAY_CLASS, values
 
@@ -17,8 +17,8 @@ KEPT = ("Namespace", "PersistentVolumeClaim")
 
 def manifests_guide(plan: Plan, options: Kubernetes) -> Guide:
     namespace = options.namespace or plan.name
-    files = manifests(plan, options)
-    kinds = dict.fromkeys(item["kind"].lower() for item in flat(files) if item["kind"] not in KEPT)
+    made = [item for item in flat(manifests(plan, options)) if item["kind"] not in KEPT]
+    kinds = dict.fromkeys(map(_resource, made))
     return Guide(
         title="Kubernetes",
         base_url=base_url(plan, options),
@@ -51,6 +51,13 @@ def manifests_guide(plan: Plan, options: Kubernetes) -> Guide:
     )
 
 
+def _resource(item: Object) -> str:
+    """Return what kubectl calls a kind. Istio has a Gateway too, so those of the Gateway API say their group."""
+    group = item["apiVersion"].rpartition("/")[0]
+    kind: str = item["kind"].lower()
+    return f"{kind}.{group}" if group.startswith("gateway.") else kind
+
+
 def base_url(plan: Plan, options: Kubernetes) -> str:
     gateway = plan.gateway
     if options.routing == "none":
@@ -60,7 +67,8 @@ def base_url(plan: Plan, options: Kubernetes) -> str:
 
 def secret_steps(plan: Plan, options: Kubernetes) -> tuple[Step, ...]:
     """One command for a Secret, however many of its keys are used."""
-    namespace, wanted = options.namespace or plan.name, dict[str, list[str]]()
+    namespace = options.namespace or plan.name
+    wanted: dict[str, list[str]] = {}
     for secret in used_secrets(plan):
         if secret.kubernetes:
             name, key = secret.kubernetes

@@ -18,16 +18,14 @@ def manifests(plan: Plan, options: Kubernetes) -> Files:
     """Return {file name: objects}, without patches. The numbers are the order of creation."""
     project, knobs, namespace = plan.name, values(plan, options), options.namespace or plan.name
     services = knobs["services"].items()
-    jobs = [
-        (m, s) for m, s in services if download.shared(knobs) and s["weights"] and s["weights"]["download"]
-    ]
+    jobs = [download.job(project, m, s, knobs) for m, s in services if download.by_job(s, knobs)]
     policies = [objects.network_policy(project, m, s, knobs) for m, s in services]
     files = {
         "10-serviceaccounts.yaml": [objects.service_account(project, m, s) for m, s in services],
         "15-configmaps.yaml": [objects.config_map(project, m, s) for m, s in services if s["files"]],
         "20-claims.yaml": objects.claims(project, knobs),
-        "30-networkpolicies.yaml": policies + ([objects.download_policy(project)] if jobs else []),
-        "40-downloads.yaml": [download.job(project, m, s, knobs) for m, s in jobs],
+        "30-networkpolicies.yaml": [*policies, *([objects.download_policy(project)] if jobs else [])],
+        "40-downloads.yaml": jobs,
         "50-deployments.yaml": [objects.deployment(project, m, s, knobs) for m, s in services],
         "60-services.yaml": [objects.service(project, m, s) for m, s in services],
         "70-disruptionbudgets.yaml": [objects.disruption_budget(project, m, s) for m, s in services],

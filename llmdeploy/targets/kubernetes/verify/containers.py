@@ -108,10 +108,8 @@ def _resources(container: Object) -> Found:
 
 def _mounts(pod: Pod, container: Object) -> Found:
     volumes = {volume.get("name"): volume for volume in pod.spec.get("volumes", [])}
-    mounts, limit = (
-        container.get("volumeMounts", []),
-        amount(container.get("resources", {}).get("limits", {}).get("memory")),
-    )
+    limit = amount(container.get("resources", {}).get("limits", {}).get("memory"))
+    mounts = container.get("volumeMounts", [])
     paths = [mount.get("mountPath") for mount in mounts]
     for index, mount in enumerate(mounts):
         if mount.get("name") not in volumes:

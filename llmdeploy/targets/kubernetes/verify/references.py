@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from llmdeploy.targets.kubernetes.verify.problem import Object, Pod, Problem, pod_of, selects, title
+
+Objects = Mapping[tuple[str, str], Object]
 
 _SELECTORS = {
     "Service": ("selector",),
@@ -52,29 +54,29 @@ def _selector(item: Object, pods: Sequence[Pod]) -> Iterator[Problem]:
             )
 
 
-def _volumes(pod: Pod, by_key: dict[tuple[str, str], Object]) -> Iterator[Problem]:
+def _volumes(pod: Pod, by_key: Objects) -> Iterator[Problem]:
     for index, volume in enumerate(pod.spec.get("volumes", [])):
         path = ("volumes", str(index))
-        claim = volume.get("persistentVolumeClaim", {}).get("claimName")
-        found = by_key.get(("PersistentVolumeClaim", claim)) if claim else None
-        if claim and found is None:
-            yield pod.problem(path, f"there is no PersistentVolumeClaim `{claim}`")
-        if found and found["spec"]["accessModes"] == ["ReadWriteOnce"]:
-            yield from _single_writer(pod, claim)
-        files = volume.get("configMap", {}).get("name")
-        config = by_key.get(("ConfigMap", files)) if files else None
-        if files and config is None:
-            yield pod.problem(path, f"there is no ConfigMap `{files}`")
-        for at, container in pod.containers() if config else ():
-            for mount in container.get("volumeMounts", []):
-                key = mount.get("subPath")
-                if (
-                    mount.get("name") == volume["name"]
-                    and key
-                    and config
-                    and key not in config.get("data", {})
-                ):
-                    yield pod.problem((*at, "volumeMounts"), f"ConfigMap `{files}` has no `{key}`")
+        if claim := volume.get("persistentVolumeClaim", {}).get("claimName"):
+            found = by_key.get(("PersistentVolumeClaim", claim))
+            if found is None:
+                yield pod.problem(path, f"there is no PersistentVolumeClaim `{claim}`")
+            elif found["spec"]["accessModes"] == ["ReadWriteOnce"]:
+                yield from _single_writer(pod, claim)
+        if files := volume.get("configMap", {}).get("name"):
+            found = by_key.get(("ConfigMap", files))
+            if found is None:
+                yield pod.problem(path, f"there is no ConfigMap `{files}`")
+            else:
+                yield from _keys(pod, volume["name"], found)
+
+
+def _keys(pod: Pod, volume: str, config: Object) -> Iterator[Problem]:
+    for path, container in pod.containers():
+        for mount in container.get("volumeMounts", []):
+            key = mount.get("subPath")
+            if mount.get("name") == volume and key and key not in config.get("data", {}):
+                yield pod.problem((*path, "volumeMounts"), f"{title(config)} has no `{key}`")
 
 
 def _single_writer(pod: Pod, claim: str) -> Iterator[Problem]:
