@@ -1,0 +1,101 @@
+"""What the pages have no room for: which findings come, and which stay away because another says it better."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmdeploy.compiler import compile
+from llmdeploy.diagnostics import Severity
+
+GPU = "gpu: {type: l40s, count: 4}"
+
+
+def codes(
+    model: str = "source: Qwen/Qwen3-8B",
+    *,
+    gpus: str = GPU,
+    secrets: str = "{}",
+    route: str = "chat",
+    targets: str = "{docker: {}}",
+) -> list[str]:
+    text = (
+        f"version: 1\nname: demo\ngpus: {{{gpus}}}\nsecrets: {secrets}\nmodels: {{chat: {{{model}}}}}\n"
+        f"routes: [{{path: /chat, model: {route}}}]\ntargets: {targets}\n"
+    )
+    return [d.code for d in compile(text).diagnostics if d.severity is not Severity.NOTE]
+
+
+def test_a_plain_file_has_no_findings() -> None:
+    assert codes() == []
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "source: ./mine, revision: main",
+        "source: ./mine, token: hf",
+        "source: {openllm: 'qwen3:8b'}, engine: openllm, revision: main",
+    ],
+)
+def test_what_speaks_of_a_hub_repository_needs_one(model: str) -> None:
+    found = codes(model, secrets="{hf: {env: HF_TOKEN}}" if "token" in model else "{}")
+    assert [code for code in found if code != "LD505"] == ["LD106"]
+
+
+def test_the_token_of_an_openllm_model_downloads_its_weights() -> None:
+    model = "source: {openllm: 'llama3.2:1b'}, engine: openllm, token: hf"
+    assert codes(model, secrets="{hf: {env: HF_TOKEN}}") == ["LD505"]
+
+
+@pytest.mark.parametrize("method", ["awq", "gptq"])
+def test_a_format_of_checkpoints_needs_such_a_checkpoint(method: str) -> None:
+    assert codes(f"source: Qwen/Qwen3-8B, quantization: {method}") == ["LD309"]
+    assert codes(f"source: someone/model, quantization: {method}") == []  # nothing is known of it
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"route": "caht"}, ["LD204"]),
+        ({"model": "source: Qwen/Qwen3-8B, gpus: {pool: gpus, count: 1}"}, ["LD202"]),
+        ({"model": "source: Qwen/Qwen3-8B, token: hf", "secrets": "{hf-token: {env: X}}"}, ["LD203"]),
+    ],
+)
+def test_a_name_that_does_not_exist_is_all_that_is_said(given: dict[str, str], expected: list[str]) -> None:
+    """What it was meant to name would else be reported as unused."""
+    assert codes(**given) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "gpus", "expected"),
+    [
+        ("source: Qwen/Qwen3-8B, gpus: 8", GPU, ["LD303"]),
+        ("source: Qwen/Qwen3-8B, replicas: 5", GPU, ["LD303"]),
+        ("source: Qwen/Qwen3-8B, gpus: 2", "cpu: {type: cpu, memory: 16GiB}", ["LD303"]),
+        ("source: Qwen/Qwen3-8B, gpus: 4", "gpu: {type: l40s, count: 4, devices: [0, 1]}", ["LD311"]),
+        ("source: Qwen/Qwen3-8B, replicas: 6", "gpu: {type: l40s, count: 4, nodes: 2}", ["LD401"]),
+        (
+            "source: Qwen/Qwen3-8B, gpus: 4",
+            "gpu: {type: l40s, count: 8, nodes: 2, devices: [0, 1]}",
+            ["LD311"],
+        ),
+    ],
+)
+def test_gpus_that_do_not_suffice_are_reported_once(model: str, gpus: str, expected: list[str]) -> None:
+    assert codes(model, gpus=gpus) == expected
+
+
+def test_the_devices_of_a_host_are_counted_over_all_its_pools() -> None:
+    model = "source: Qwen/Qwen3-8B, gpus: {pool: b, count: 1}"
+    pools = "a: {type: l4, count: 3, devices: [0, 1, 2]}, b: {type: l40s, count: 1, devices: [%d]}"
+    assert codes(model, gpus=pools % 3) == ["LD510"]
+    assert codes(model, gpus=pools % 4) == ["LD510", "LD311"]
+    assert codes(model, gpus=pools % 2) == ["LD510", "LD311"]
+
+
+def test_a_name_that_one_model_lists_twice_is_no_second_model() -> None:
+    text = (
+        "version: 1\nname: demo\ngpus: {%s}\nmodels:\n  chat: {source: Qwen/Qwen3-8B, served_names: [a, a]}\n"
+    )
+    found = [d for d in compile(text % GPU).diagnostics if d.code == "LD502"]
+    assert [d.message for d in found] == ["`a` is listed twice"]
