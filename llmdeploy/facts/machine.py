@@ -19,6 +19,9 @@ NVIDIA_SMI = (
     "--query-gpu=name,memory.total,index,compute_cap",
     "--format=csv,noheader,nounits",
 )
+_DRIVER_LEAVES = 0.98
+"""Of what nvidia-smi calls total: an H200 has 140.4 GiB there, and 139.7 for a process."""
+
 ROCM_SMI = ("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--json")
 
 
@@ -81,8 +84,8 @@ def _nvidia(text: str) -> Iterator[Card]:
             vendor="nvidia",
             name=name,
             index=int(index),
-            # Where CPU and GPU share their memory (GB10) it says [N/A]. Rounded down: the driver keeps some.
-            memory_gib=int(memory) // 1024 if memory.isdecimal() else None,
+            # Where CPU and GPU share their memory (GB10) it says [N/A].
+            memory_gib=int(int(memory) / 1024 * _DRIVER_LEAVES) if memory.isdecimal() else None,
             capability=rest[0] if rest and re.fullmatch(r"\d+\.\d", rest[0]) else None,
             known=catalog.gpu_by_smi(name),
         )

@@ -85,10 +85,21 @@ def test_a_card_that_the_catalog_lacks_is_declared(tool: Tool) -> None:
     tool("nvidia-smi", "NVIDIA GeForce RTX 2080 Ti, 11264, 0, 7.5\n")
     text = written()
     assert yaml.safe_load(text)["gpus"] == {
-        "rtx-2080-ti": {"vendor": "nvidia", "memory": "11GiB", "capability": "7.5", "count": 1}
+        "rtx-2080-ti": {"vendor": "nvidia", "memory": "10GiB", "capability": "7.5", "count": 1}
     }
     assert yaml.safe_load(text)["models"]["chat"]["dtype"] == "float16"  # no bfloat16 before 8.0
     assert findings(text) == []
+
+
+@pytest.mark.parametrize(
+    ("gpu", "total_mib"),
+    [("h200", 143771), ("a100", 81920), ("l40s", 46068), ("rtx-4090", 24564), ("l4", 23034), ("t4", 15360)],
+)
+def test_a_declared_card_never_has_more_than_a_process_gets(gpu: str, total_mib: int, tool: Tool) -> None:
+    tool("nvidia-smi", f"NVIDIA Other, {total_mib}, 0, 9.0\n")
+    known = catalog.gpu(gpu)
+    (pool,) = data()["gpus"].values()
+    assert known.memory_gib - 3 < int(pool["memory"].removesuffix("GiB")) <= known.memory_gib
 
 
 def test_a_card_that_cannot_be_declared_is_named(tool: Tool) -> None:
