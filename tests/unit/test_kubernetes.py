@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from support.kube_plans import KEY, kubernetes, plan, plans, root, service
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.plan.model import Gateway, Gpus, Plan, Secret, Storage
 from llmdeploy.targets.kubernetes import TARGET
+from llmdeploy.targets.kubernetes.manifests import flat, manifests
 from llmdeploy.targets.kubernetes.text import cores, digest, gib, label_value, literal
 
 SHARED = Storage(access="ReadWriteMany")
@@ -269,6 +271,38 @@ def test_a_patch_is_judged_where_it_stands(patch: dict[str, Any], expected: Any)
 def test_a_patch_cannot_remove() -> None:
     found = patched({"kind": "Deployment", "patch": {"spec": {"strategy": None}}})
     assert ("LD404", (*PATCHES, 0, "patch", "spec", "strategy")) in found
+
+
+@pytest.mark.parametrize(
+    ("patch", "at"),
+    [
+        ({"metadata": {"name": "other"}}, ("metadata", "name")),
+        ({"metadata": {"namespace": ["x"]}}, ("metadata", "namespace")),
+        ({"metadata": "x"}, ("metadata",)),
+        ({"kind": "Pod"}, ("kind",)),
+    ],
+)
+def test_a_patch_cannot_make_another_object(patch: dict[str, Any], at: tuple[str, ...]) -> None:
+    assert patched({"kind": "HTTPRoute", "patch": patch}) == [("LD404", (*PATCHES, 0, "patch", *at))]
+
+
+def paths_of(value: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, item in value.items() if isinstance(value, dict) else ():
+        yield (*at, key)
+        yield from paths_of(item, (*at, key))
+
+
+WITHIN = [(item["kind"], path) for item in flat(manifests(plan(), kubernetes())) for path in paths_of(item)]
+ODD = [None, 0, -1, 1.5, True, "", "x", "1Gi", [], {}, [1], ["x"], [{}], [None], {"a": "b"}, {"a": 1}]
+ODD += [[{"name": name}] for name in ("engine", "http", "models", 1)]
+
+
+@given(st.sampled_from(WITHIN), st.sampled_from(ODD))
+def test_an_odd_patch_is_a_finding_and_never_a_crash(where: tuple[str, tuple[str, ...]], value: Any) -> None:
+    kind, path = where
+    for key in reversed(path):
+        value = {key: value}
+    assert all(code in ("LD404", "LD405") for code, _ in patched({"kind": kind, "patch": value}))
 
 
 def test_the_second_patch_is_not_blamed_for_the_first() -> None:

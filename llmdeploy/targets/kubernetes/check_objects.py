@@ -36,16 +36,26 @@ def check_objects(plan: Plan, options: Kubernetes, target: str) -> Iterator[Diag
     for index, patch in enumerate(options.patches):
         path: Path = (*section(plan, target, "patches"), index)
         before, data = items, as_data(patch)
+        if impossible := [Diagnostic("LD404", message, (*path, *at)) for at, message in _impossible(data)]:
+            yield from impossible
+            continue
         items = [patched(item, [data]) for item in before]
-        yield from _idle(before, items, data, target, path)
-        yield from (
-            Diagnostic("LD404", "a patch cannot remove a field: null", (*path, *at)) for at in _nulls(data)
-        )
-        problems = set(judge(items))
-        yield from (
-            _refused(problem, (*path, *_within(data, problem))) for problem in sorted(problems - known)
-        )
-        known |= problems
+        yield from _idle(before, items, data, path)
+        new = set(judge(items)) - known
+        yield from (_refused(problem, (*path, *_within(data, problem))) for problem in sorted(new))
+        known |= new
+
+
+def _impossible(data: Object) -> Iterator[tuple[Path, str]]:
+    patch = data["patch"]
+    yield from ((at, "a patch cannot remove a field: null") for at in _nulls(patch, ("patch",)))
+    metadata = patch.get("metadata", {})
+    for key in ("apiVersion", "kind", "metadata"):
+        if key in patch and not (key == "metadata" and isinstance(metadata, dict)):
+            yield ("patch", key), f"a patch cannot replace `{key}`"
+    for key in ("name", "namespace"):
+        if isinstance(metadata, dict) and key in metadata:
+            yield ("patch", "metadata", key), f"a patch cannot change an object's {key}: others refer to it"
 
 
 def _refused(problem: Problem, path: Path) -> Diagnostic:
@@ -53,9 +63,7 @@ def _refused(problem: Problem, path: Path) -> Diagnostic:
     return Diagnostic("LD404", f"{problem.object}: {f'`{where}` ' if where else ''}{problem.message}", path)
 
 
-def _idle(
-    before: list[Object], after: list[Object], patch: Object, target: str, path: Path
-) -> Iterator[Diagnostic]:
+def _idle(before: list[Object], after: list[Object], patch: Object, path: Path) -> Iterator[Diagnostic]:
     if any(matches(item, patch) for item in before):
         if before == after:
             yield Diagnostic(
@@ -74,7 +82,7 @@ def _idle(
     )
 
 
-def _nulls(value: Any, path: Path = ()) -> Iterator[Path]:
+def _nulls(value: Any, path: Path) -> Iterator[Path]:
     if value is None:
         yield path
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()

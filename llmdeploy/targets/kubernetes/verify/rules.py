@@ -5,7 +5,7 @@ A schema sees unknown fields, wrong types and missing keys, and lets the rest pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from llmdeploy.targets.kubernetes.verify.containers import containers
 from llmdeploy.targets.kubernetes.verify.names import names
@@ -35,5 +35,11 @@ def verify(items: Sequence[Object], *, schemas: bool = False) -> list[Problem]:
 def _refused(item: Object) -> Iterator[Problem]:
     from llmdeploy.emit.schemas import schema_errors  # jsonschema: 60 ms that only patches pay
 
-    for path, message in schema_errors("kubernetes", item):
+    errors = schema_errors("kubernetes", item)
+    for path, message in errors:
         yield Problem(title(item), tuple(str(key) for key in path), message)
+    # The schema of a custom resource leaves metadata to the server.
+    for field in () if errors else ("labels", "annotations"):
+        pairs = item["metadata"].get(field, {})
+        if not isinstance(pairs, Mapping) or not all(isinstance(value, str) for value in pairs.values()):
+            yield Problem(title(item), ("metadata", field), "must be a map of texts")
