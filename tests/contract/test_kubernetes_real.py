@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import http.client
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from support.kube_plans import NASTY, plans
-from support.tools import Run, runner
+from support import upstream
+from support.kube_plans import NASTY, ROUTE, TABLE, kubernetes, plans
+from support.kube_plans import plan as make_plan
+from support.tools import Run, runner, tool
 
 from llmdeploy.emit.schemas import schema_errors
 from llmdeploy.plan.model import Plan
@@ -85,3 +93,50 @@ def expand(text: str) -> str:
             assert not rest.startswith("$("), f"a reference is left in {text!r}"
             out, rest = out + rest[0], rest[1:]
     return out
+
+
+@contextmanager
+def as_the_controller_renders(ingress: dict[str, Any], home: Path) -> Iterator[int]:
+    """nginx as ingress-nginx configures it (rootfs/etc/nginx/template/nginx.tmpl), in front of an engine."""
+    target = ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/rewrite-target"]
+    paths = [path["path"] for path in ingress["spec"]["rules"][0]["http"]["paths"]]
+    with upstream.engine("chat") as engine:
+        port = upstream.free_port()
+        locations = "".join(
+            f'location ~* "^{path}" {{ rewrite "(?i){path}" {target} break; '
+            f"proxy_pass http://127.0.0.1:{engine}; }}\n"
+            for path in sorted(paths, key=len, reverse=True)
+        )
+        server = f"server {{ listen 127.0.0.1:{port};\n{locations}location / {{ return 404; }} }}"
+        (home / "nginx.conf").write_text(f"pid nginx.pid; events {{}} http {{ access_log off; {server} }}")
+        command = [tool("nginx"), "-p", home, "-e", "stderr", "-c", home / "nginx.conf", "-g", "daemon off;"]
+        process = subprocess.Popen(command)
+        try:
+            yield port
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def ask(port: int, path: str) -> str | None:
+    for _ in range(100):
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", path)
+            break
+        except ConnectionRefusedError:
+            time.sleep(0.02)
+    answer = connection.getresponse()
+    body = answer.read()
+    return json.loads(body)["path"] if answer.status == 200 else None
+
+
+@pytest.mark.needs("nginx")
+def test_nginx_lets_through_what_the_ingress_lists(tmp_path: Path) -> None:
+    made = make_plan(routes=(ROUTE,), options=kubernetes(routing="ingress"))
+    (ingress,) = (item for item in write(made, tmp_path) if item["kind"] == "Ingress")
+    with as_the_controller_renders(ingress, tmp_path) as port:
+        assert {path: ask(port, path) for path in TABLE} == TABLE
+        # Dots and their encoding lead nowhere else.
+        assert ask(port, "/a.b/v1/%2e%2e/metrics") is None
+        assert ask(port, "/a.b/v1/models?a=b%20c") == "/v1/models?a=b%20c"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.kube_plans import KEY, kubernetes, plan, plans, root, service
 
@@ -297,6 +297,7 @@ ODD = [None, 0, -1, 1.5, True, "", "x", "1Gi", [], {}, [1], ["x"], [{}], [None],
 ODD += [[{"name": name}] for name in ("engine", "http", "models", 1)]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(WITHIN), st.sampled_from(ODD))
 def test_an_odd_patch_is_a_finding_and_never_a_crash(where: tuple[str, tuple[str, ...]], value: Any) -> None:
     kind, path = where
