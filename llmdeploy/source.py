@@ -167,6 +167,7 @@ class _Walk:
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
         if node.style:
             self.opaque.append((node.start_mark.index, node.end_mark.index))
+            self._refuse_escaped(node, path)
             return node.value
         try:
             return plain_scalar(node.value)
@@ -177,6 +178,12 @@ class _Walk:
                 )
             )
             return node.value
+
+    def _refuse_escaped(self, node: yaml.ScalarNode, path: Path) -> None:
+        """Refuse what no argument can hold (NUL), and what kubectl cannot read back in any spelling."""
+        if found := _NOT_TEXT.search(node.value):
+            message = f"the character U+{ord(found.group()):04X} cannot be passed on"
+            self.problems.append(Diagnostic("LD105", message, path, help="remove it"))
 
     def _key(self, node: yaml.Node, path: Path) -> str | None:
         """Return the text of a key, or None for one that is refused."""

@@ -214,12 +214,19 @@ def test_text_that_looks_like_yaml_is_read_without_an_exception(text: str) -> No
         assert problem.line is None or 1 <= problem.line <= len(source.lines) + 1
 
 
+@pytest.mark.parametrize("escape", ["\\0", "\\x7f", "\\u0080", "\\uFEFF"])
+def test_what_cannot_stand_in_yaml_cannot_be_escaped_into_it(escape: str) -> None:
+    """No argument can hold a NUL, and kubectl reads none of them back."""
+    _, (problem,) = read(f'a: {{b: "c{escape}"}}')
+    assert (problem.code, problem.path) == ("LD105", ("a", "b"))
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
     | st.floats(allow_nan=False)
-    | st.text(st.characters(codec="ascii")),
+    | st.text(st.characters(codec="ascii", exclude_categories=("Cc",)) | st.sampled_from("\t\n\r")),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.sampled_from("abc")), inner),
     max_leaves=8,
 )
