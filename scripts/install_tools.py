@@ -83,16 +83,28 @@ def nginx() -> None:
         say("nginx: present")
         return
     remedy = "install nginx and its njs module (Debian: `apt install nginx libnginx-mod-http-js`)"
+    apt("nginx", "libnginx-mod-http-js", remedy=remedy)
+
+
+def docker() -> None:
+    """docker's command line; no daemon is needed for what the tests ask of it."""
+    if shutil.which("docker"):
+        say("docker: present")
+        return
+    apt("docker.io", remedy="install docker's command line (Debian: `apt install docker.io`)")
+
+
+def apt(*packages: str, remedy: str) -> None:
+    name = packages[0]
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        raise UnavailableError(f"nginx: not installed, and only root can use apt here\n  remedy: {remedy}")
-    say("nginx: installing with apt")
+        raise UnavailableError(f"{name}: not installed, and only root can use apt here\n  remedy: {remedy}")
+    say(f"{name}: installing with apt")
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # run level 1 keeps apt from starting it
     run("apt-get", "update", "-qq", remedy=remedy, env=quiet)
-    packages = ("nginx", "libnginx-mod-http-js")
     run("apt-get", "install", "-qq", "--no-install-recommends", *packages, remedy=remedy, env=quiet)
 
 
-STEPS: tuple[Callable[[], None], ...] = (compose, helm_and_kubectl, hadolint, nginx)
+STEPS: tuple[Callable[[], None], ...] = (compose, helm_and_kubectl, hadolint, nginx, docker)
 
 
 def main() -> int:

@@ -11,8 +11,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,51 +49,68 @@ def write(
     edited by hand (unless `force`) or is not ours, and with the rest intact where the disk refuses.
     """
     wanted = {artifact.path: artifact for artifact in artifacts}
-    before = _manifest(output)
+    before, pending = _manifest(output)
     folders = tuple(f"{name}/" for name in scope)
-    ours = {path for path in before if not folders or path.startswith(folders) or "/" not in path}
+    ours = {
+        path for path in (*before, *pending) if not folders or path.startswith(folders) or "/" not in path
+    }
     stale = sorted(ours - wanted.keys())
     state = {path: _digest(output / path) for path in (*wanted, *stale)}
     if not force:
-        _refuse_edited(output, state, before, wanted)
+        _refuse_edited(output, state, (before, pending), wanted)
+    kept = {path: digest for path, digest in before.items() if path not in ours}
+    coming = {path: _sha(artifact.text) for path, artifact in wanted.items()}
     try:
-        result = _replace(output, wanted, stale, state)
-        kept = {path: digest for path, digest in before.items() if path not in ours}
-        _write_manifest(output, {**kept, **{path: _sha(a.text) for path, a in wanted.items()}})
+        with _staged(output, wanted, state) as staged:
+            # Said beforehand, so that after a kill half-way neither the old nor the new file looks edited.
+            _write_manifest(output, before, coming)
+            result = _replace(output, wanted, stale, state, staged)
+        _write_manifest(output, {**kept, **coming})
     except OSError as error:
         raise WriteError(
             "LD902",
             f"cannot write {error.filename or output}: {error.strerror or error}",
-            "free space or choose another directory with `-o DIR`, then build again; files are replaced one by one, each whole",
+            "see that there is space and leave to write, or choose another directory with `-o DIR`, then build again; "
+            "nothing is lost: a file is replaced whole or not at all",
         ) from error
     return result
 
 
-def _replace(
-    output: Path, wanted: Mapping[str, Artifact], stale: Sequence[str], state: Mapping[str, str | None]
-) -> Written:
-    staged: list[tuple[Path, Path]] = []
-    created: list[str] = []
-    changed: list[str] = []
-    unchanged: list[str] = []
+@contextmanager
+def _staged(
+    output: Path, wanted: Mapping[str, Artifact], state: Mapping[str, str | None]
+) -> Iterator[dict[str, Path]]:
+    """Write what differs to temporary files: every byte is on the disk before the first file is replaced."""
+    staged: dict[str, Path] = {}
     try:
         for path, artifact in sorted(wanted.items()):
-            if state[path] == _sha(artifact.text) and _mode_is_right(output / path, artifact):
-                unchanged.append(path)
-                continue
-            (created if state[path] is None else changed).append(path)
-            staged.append((_stage(output / path, artifact), output / path))
-        # Every byte is on the disk before the first file is replaced, so that a full disk changes nothing.
-        for temporary, final in staged:
-            temporary.replace(final)
+            if state[path] != _sha(artifact.text) or not _mode_is_right(output / path, artifact):
+                staged[path] = _stage(output / path, artifact)
+        yield staged
     finally:
-        for temporary, _ in staged:
+        for temporary in staged.values():
             temporary.unlink(missing_ok=True)
+
+
+def _replace(
+    output: Path,
+    wanted: Mapping[str, Artifact],
+    stale: Sequence[str],
+    state: Mapping[str, str | None],
+    staged: Mapping[str, Path],
+) -> Written:
+    for path, temporary in staged.items():
+        temporary.replace(output / path)
     removed = [path for path in stale if state[path] is not None]
     for path in removed:
         (output / path).unlink(missing_ok=True)
         _remove_empty_parents(output, output / path)
-    return Written(tuple(created), tuple(changed), tuple(unchanged), tuple(removed))
+    return Written(
+        created=tuple(path for path in staged if state[path] is None),
+        changed=tuple(path for path in staged if state[path] is not None),
+        unchanged=tuple(sorted(wanted.keys() - staged.keys())),
+        removed=tuple(removed),
+    )
 
 
 def _stage(final: Path, artifact: Artifact) -> Path:
@@ -115,26 +132,31 @@ def _mode_is_right(path: Path, artifact: Artifact) -> bool:
 
 
 def _refuse_edited(
-    output: Path, state: Mapping[str, str | None], before: Mapping[str, str], wanted: Mapping[str, Artifact]
+    output: Path,
+    state: Mapping[str, str | None],
+    known: Sequence[Mapping[str, str]],
+    wanted: Mapping[str, Artifact],
 ) -> None:
     for path, digest in sorted(state.items()):
-        generated = {before.get(path), _sha(wanted[path].text) if path in wanted else None}
-        if digest is not None and digest not in generated:
-            what = "was edited by hand" if path in before else "is there and was not made by llmdeploy"
-            raise WriteError(
-                "LD901",
-                f"{output / path} {what}",
-                "move the change into llm.yaml (`targets.kubernetes.patches`, `targets.compose.overrides`), "
-                "or overwrite it with `--force`, or build elsewhere with `-o DIR`",
-            )
+        generated = {files[path] for files in known if path in files}
+        if digest is None or digest in generated or (path in wanted and digest == _sha(wanted[path].text)):
+            continue
+        what = "was edited by hand" if generated else "is there and was not made by llmdeploy"
+        raise WriteError(
+            "LD901",
+            f"{output / path} {what}",
+            "move the change into llm.yaml (`targets.kubernetes.patches`, `targets.compose.overrides`), "
+            "or overwrite it with `--force`, or build elsewhere with `-o DIR`",
+        )
 
 
-def _manifest(output: Path) -> dict[str, str]:
+def _manifest(output: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the files of the last build, and those of one that may have been killed half-way."""
     try:
-        files = json.loads((output / MANIFEST).read_text(encoding="utf-8"))["files"]
-        return {str(path): str(sha) for path, sha in files.items() if _is_inside(str(path))}
+        manifest = json.loads((output / MANIFEST).read_text(encoding="utf-8"))
+        return _files(manifest["files"]), _files(manifest.get("pending", {}))
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return {}, {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WriteError(
             "LD901",
@@ -143,13 +165,20 @@ def _manifest(output: Path) -> dict[str, str]:
         ) from error
 
 
+def _files(entries: Mapping[str, str]) -> dict[str, str]:
+    return {str(path): str(sha) for path, sha in entries.items() if _is_inside(str(path))}
+
+
 def _is_inside(path: str) -> bool:
     # The manifest names files to be removed: one that was tampered with must not reach outside.
     return not path.startswith("/") and ".." not in path.split("/")
 
 
-def _write_manifest(output: Path, files: Mapping[str, str]) -> None:
-    text = json.dumps({"version": 1, "files": dict(sorted(files.items()))}, indent=1) + "\n"
+def _write_manifest(output: Path, files: Mapping[str, str], pending: Mapping[str, str] | None = None) -> None:
+    content: dict[str, object] = {"version": 1, "files": dict(sorted(files.items()))}
+    if pending:
+        content["pending"] = dict(sorted(pending.items()))
+    text = json.dumps(content, indent=1) + "\n"
     _stage(output / MANIFEST, Artifact(MANIFEST, text)).replace(output / MANIFEST)
 
 

@@ -19,7 +19,6 @@ class Feature(StrEnum):
 
     LOCAL_MODEL = "a model from a directory of the host"
     MANY_NODES = "replicas on more than one node"
-    SLICES = "slices of a GPU"
     BUILD = "an image that is built on the spot"
 
 

@@ -19,7 +19,7 @@ _MADE_BY = "# Made by llmdeploy from llm.yaml; a rebuild refuses to overwrite ed
 
 class Compose:
     name = "compose"
-    features = frozenset({Feature.LOCAL_MODEL, Feature.BUILD, Feature.SLICES})
+    features = frozenset({Feature.LOCAL_MODEL, Feature.BUILD})
     secret_kind = "env"
     options = None
 

@@ -31,7 +31,7 @@ class _Run:
 
 class Docker:
     name = "docker"
-    features = frozenset({Feature.LOCAL_MODEL, Feature.BUILD, Feature.SLICES})
+    features = frozenset({Feature.LOCAL_MODEL, Feature.BUILD})
     secret_kind = "env"
     options = None
 

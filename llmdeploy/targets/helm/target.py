@@ -19,7 +19,7 @@ from llmdeploy.targets.kubernetes.origins import section
 @dataclass(frozen=True, slots=True)
 class HelmTarget:
     name: str = "helm"
-    features: frozenset[Feature] = frozenset({Feature.MANY_NODES, Feature.SLICES})
+    features: frozenset[Feature] = frozenset({Feature.MANY_NODES})
     secret_kind: str = "kubernetes"
     options: None = None
 

@@ -19,7 +19,7 @@ from llmdeploy.targets.kubernetes.patches import as_data, patched
 @dataclass(frozen=True, slots=True)
 class KubernetesTarget:
     name: str = "kubernetes"
-    features: frozenset[Feature] = frozenset({Feature.MANY_NODES, Feature.SLICES})
+    features: frozenset[Feature] = frozenset({Feature.MANY_NODES})
     secret_kind: str = "kubernetes"
     options: None = None
 
