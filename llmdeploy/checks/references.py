@@ -32,7 +32,15 @@ def check(context: Context) -> Iterator[Diagnostic]:
 
 def _gpu_types(context: Context) -> Iterator[Diagnostic]:
     for name, pool in context.spec.gpus.items():
-        if pool.type is not None and catalog.gpu(pool.type) is None:
+        gpu = catalog.gpu(pool.type) if pool.type is not None else None
+        if gpu is not None and pool.vendor not in (None, gpu.vendor):
+            yield Diagnostic(
+                "LD106",
+                f"a `{pool.type}` is made by {gpu.vendor}, not by {pool.vendor}",
+                ("gpus", name, "vendor"),
+                help="remove `vendor`: the catalog knows it; or remove `type` and declare the hardware",
+            )
+        if pool.type is not None and gpu is None:
             yield Diagnostic(
                 "LD208",
                 f"`{pool.type}` is not a GPU of the catalog",
