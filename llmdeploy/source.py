@@ -24,6 +24,7 @@ MAX_BYTES = 1 << 20
 MAX_NODES = 100_000
 
 _NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
+_LOST = re.compile(_NOT_TEXT.pattern + "|\x85")  # YAML takes the last one, and kubectl makes a space of it
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # YAML 1.1's, for these are what libyaml counts
 _HASH = re.compile(r"(?<!\S)#[^\n\r\x85\u2028\u2029]*")
 
@@ -181,7 +182,7 @@ class _Walk:
 
     def _refuse_escaped(self, node: yaml.ScalarNode, path: Path) -> None:
         """Refuse what no argument can hold (NUL), and what kubectl cannot read back in any spelling."""
-        if found := _NOT_TEXT.search(node.value):
+        if found := _LOST.search(node.value):
             message = f"the character U+{ord(found.group()):04X} cannot be passed on"
             self.problems.append(Diagnostic("LD105", message, path, help="remove it"))
 

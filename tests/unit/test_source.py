@@ -214,9 +214,9 @@ def test_text_that_looks_like_yaml_is_read_without_an_exception(text: str) -> No
         assert problem.line is None or 1 <= problem.line <= len(source.lines) + 1
 
 
-@pytest.mark.parametrize("escape", ["\\0", "\\x7f", "\\u0080", "\\uFEFF"])
-def test_what_cannot_stand_in_yaml_cannot_be_escaped_into_it(escape: str) -> None:
-    """No argument can hold a NUL, and kubectl reads none of them back."""
+@pytest.mark.parametrize("escape", ["\\0", "\\x7f", "\\u0080", "\\N", "\\uFEFF"])
+def test_what_cannot_be_passed_on_cannot_be_escaped_either(escape: str) -> None:
+    """No argument can hold a NUL, and kubectl does not bring the others through."""
     _, (problem,) = read(f'a: {{b: "c{escape}"}}')
     assert (problem.code, problem.path) == ("LD105", ("a", "b"))
 
