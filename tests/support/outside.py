@@ -111,6 +111,7 @@ class AcmeTarget:
 
 def _spelled(service: Service) -> dict[str, object]:
     launch, download = service.launch, service.download
+    texts = {file.name: file.text for file in service.files}
     secrets = {name: f"secret:{secret.name}" for name, secret in launch.secret_env.items()}
     return {
         "argv": launch.argv,
@@ -121,6 +122,7 @@ def _spelled(service: Service) -> dict[str, object]:
         "devices": [service.gpus.devices[i] if service.gpus.devices else () for i in range(service.replicas)],
         "shm": service.shm_gib << 30,
         "mounts": [(mount.target, mount.read_only) for mount in service.mounts],
+        "files": {m.target: texts[m.source] for m in service.mounts if m.kind is MountKind.FILE},
         "fetch": download
         and {
             "argv": download.command,

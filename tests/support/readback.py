@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from llmdeploy.plan.model import Plan, Secret, Service
+from llmdeploy.plan.model import MountKind, Plan, Secret, Service
 from support.recording_docker import Created, parser
 from support.tools import runner
 
@@ -32,7 +32,8 @@ TOKEN_VARIABLES = ("HF_TOKEN", "HF_TOKEN_PATH")
 class Replica:
     """One engine container. A variable whose value is a secret reads `secret:NAME`.
 
-    `devices` are ids of the host's GPUs, and None where a scheduler picks them.
+    `devices` are ids of the host's GPUs, and None where a scheduler picks them. `files` has the text of each
+    file that is mounted.
     """
 
     argv: tuple[str, ...]
@@ -43,6 +44,7 @@ class Replica:
     devices: tuple[str, ...] | None
     shm: int
     mounts: frozenset[tuple[str, bool]]
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ def expected(plan: Plan, *, devices: bool = True) -> Models:
 def _expected(service: Service, devices: bool) -> Model:
     launch, gpus, download = service.launch, service.gpus, service.download
     secrets = {name: marker(secret) for name, secret in launch.secret_env.items()}
+    texts = {file.name: file.text for file in service.files}
     replicas = tuple(
         Replica(
             argv=launch.argv,
@@ -85,6 +88,7 @@ def _expected(service: Service, devices: bool) -> Model:
             devices=(gpus.devices[index] if gpus.devices else ()) if devices else None,
             shm=service.shm_gib * GIB,
             mounts=frozenset((mount.target, mount.read_only) for mount in service.mounts),
+            files={m.target: texts[m.source] for m in service.mounts if m.kind is MountKind.FILE},
         )
         for index in range(service.replicas)
     )
@@ -142,6 +146,7 @@ def _docker_replica(made: Created) -> Replica:
         devices=devices,
         shm=_bytes(made.options.shm_size),
         mounts=frozenset((mount["dst"], "readonly" in mount) for mount in made.mounts),
+        files=_texts({mount["dst"]: mount["src"] for mount in made.mounts}),
     )
 
 
@@ -216,6 +221,7 @@ def _compose_replica(service: Mapping[str, Any]) -> Replica:
         mounts=frozenset(
             (mount["target"], mount.get("read_only", False)) for mount in service.get("volumes", ())
         ),
+        files=_texts({mount["target"]: mount["source"] for mount in service.get("volumes", ())}),
     )
 
 
@@ -254,8 +260,16 @@ def rendered(plan: Plan, chart: Path, *options: str) -> list[dict[str, Any]]:
         return kustomized(Path(folder))
 
 
+class _Loader(yaml.CSafeLoader):
+    """Reads what Go has written, to whom the values `=` and `<<` are text."""
+
+
+for _tag in ("value", "merge"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", lambda loader, node: node.value)
+
+
 def documents(text: str) -> Iterator[dict[str, Any]]:
-    return (each for each in yaml.load_all(text, yaml.CSafeLoader) if each)
+    return (each for each in yaml.load_all(text, _Loader) if each)
 
 
 def _deployments(plan: Plan, objects: Sequence[dict[str, Any]]) -> Models:
@@ -264,6 +278,7 @@ def _deployments(plan: Plan, objects: Sequence[dict[str, Any]]) -> Models:
         for each in objects
         if each["kind"] in ("Deployment", "Job")
     }
+    maps = {each["metadata"]["name"]: each["data"] for each in objects if each["kind"] == "ConfigMap"}
     models = {}
     for model in plan.services:
         instance = f"{plan.name}-{model.name}"
@@ -274,11 +289,15 @@ def _deployments(plan: Plan, objects: Sequence[dict[str, Any]]) -> Models:
         inits = [*pod.get("initContainers", ()), *(job["template"]["spec"]["containers"] if job else ())]
         fetch = next((_kube_fetch(plan, each) for each in inits if each["name"] == "download"), None)
         port = _service_port(objects, spec["template"]["metadata"]["labels"], engine)
-        models[model.name] = Model((_kube_replica(plan, pod, engine, port),) * spec["replicas"], fetch)
+        replica = _kube_replica(plan, pod, port, maps)
+        models[model.name] = Model((replica,) * spec["replicas"], fetch)
     return models
 
 
-def _kube_replica(plan: Plan, pod: Mapping[str, Any], engine: Mapping[str, Any], port: int) -> Replica:
+def _kube_replica(
+    plan: Plan, pod: Mapping[str, Any], port: int, maps: Mapping[str, Mapping[str, str]]
+) -> Replica:
+    (engine,) = pod["containers"]
     env = _kube_env(plan, engine)
     limits = engine["resources"]["limits"]
     gpus = [amount for name, amount in limits.items() if "/" in name]
@@ -297,6 +316,11 @@ def _kube_replica(plan: Plan, pod: Mapping[str, Any], engine: Mapping[str, Any],
             for mount in engine["volumeMounts"]
             if mount["mountPath"] not in SCRATCH
         ),
+        files={
+            mount["mountPath"]: maps[volumes[mount["name"]]["configMap"]["name"]][mount["subPath"]]
+            for mount in engine["volumeMounts"]
+            if "configMap" in volumes[mount["name"]]
+        },
     )
 
 
@@ -347,6 +371,12 @@ def _service_port(
 
 def _without_token(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name not in TOKEN_VARIABLES}
+
+
+def _texts(mounts: Mapping[str, str]) -> dict[str, str]:
+    return {
+        inside: Path(path).read_bytes().decode() for inside, path in mounts.items() if Path(path).is_file()
+    }
 
 
 def _port(command: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from llmdeploy.plan.model import Plan
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TARGETS = ("docker", "compose", "kubernetes", "helm")
-TEMPLATE = "{%- for m in messages %}{{ m['role'] }}: $HOME {{ '{{' }}\n{% endfor %}"
+TEMPLATES = {"./chat.jinja": "{%- for m in messages %}{{ m['role'] }}: $HOME {{ '{{' }}\n{% endfor %}"}
 
 Data = Mapping[str, Any]
 
@@ -91,17 +92,26 @@ def merge(base: Data, *others: Data) -> dict[str, Any]:
 
 
 def compiled(
-    data: Data, targets: Iterable[str] = TARGETS, *, template: str = TEMPLATE, emit: bool = True
+    data: Data,
+    targets: Iterable[str] = TARGETS,
+    *,
+    files: Mapping[str, str] = TEMPLATES,
+    emit: bool = True,
 ) -> Result:
-    """Compile data; every file that it may name as a chat template holds `template`."""
+    """Compile data, beside which stand `files`."""
+    return compile(yaml_of(data), tuple(targets), Facts(files=files), emit=emit)
+
+
+def yaml_of(data: Data) -> str:
+    """JSON is YAML, but for characters that YAML wants escaped, and escapes them in one piece."""
     text = json.dumps(data, ensure_ascii=False)
-    named = [model.get("chat_template") for model in data["models"].values()]
-    facts = Facts(files={name: template for name in named if name})
-    return compile(text, tuple(targets), facts, emit=emit)
+    return re.sub(r"[^\x20-\x7e]", lambda found: f"\\U{ord(found[0]):08x}", text)
 
 
-def build(data: Data, folder: Path, targets: Iterable[str] = TARGETS, *, template: str = TEMPLATE) -> Built:
-    return written(compiled(data, targets, template=template), folder)
+def build(
+    data: Data, folder: Path, targets: Iterable[str] = TARGETS, *, files: Mapping[str, str] = TEMPLATES
+) -> Built:
+    return written(compiled(data, targets, files=files), folder)
 
 
 def examples() -> list[str]:
