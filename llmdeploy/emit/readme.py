@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from llmdeploy.emit.artifact import Artifact
 from llmdeploy.emit.template import render
-from llmdeploy.plan.model import Match, Plan
+from llmdeploy.plan.model import Match, Plan, Route
 from llmdeploy.targets.base import Target
 
 
@@ -17,16 +17,15 @@ def readme(plan: Plan, targets: Sequence[Target]) -> Artifact:
             "README.md.j2",
             plan=plan,
             guides=[(target.name, target.guide(plan)) for target in targets],
-            reach=[reach(plan, route.path) for route in plan.routes],
+            reach=[reach(route) for route in plan.routes],
         ),
     )
 
 
-def reach(plan: Plan, path: str) -> tuple[str, str, tuple[str, ...]]:
+def reach(route: Route) -> tuple[str, str, tuple[str, ...]]:
     """Return (path, model, the paths below it that are let through) of a route."""
-    route = next(route for route in plan.routes if route.path == path)
     below = tuple(
-        path + ("/" if end.path == "/" else end.path) + ("/…" if end.match is Match.PREFIX else "")
+        route.path + ("/" if end.path == "/" else end.path) + ("/…" if end.match is Match.PREFIX else "")
         for end in route.endpoints
     )
-    return path, route.service, below
+    return route.path, route.service, below

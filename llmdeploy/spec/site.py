@@ -16,6 +16,7 @@ from llmdeploy.spec.types import (
     HostName,
     Name,
     RoutePath,
+    SecretKey,
     Size,
     Text,
     problem,
@@ -72,7 +73,7 @@ class KubernetesSecret(Entry):
     """A key of a Secret in the namespace of the deployment."""
 
     name: Name = Field(description="Name of the Secret.", examples=["hf-token"])
-    key: Text = Field(description="Key in it.", examples=["token"])
+    key: SecretKey = Field(description="Key in it.", examples=["token"])
 
 
 class SecretRef(Entry):

@@ -31,6 +31,7 @@ CAPABILITY = r"^[0-9]{1,2}\.[0-9]$"
 SEGMENTS = r"^(/[A-Za-z0-9._~-]+)+/?$"
 HOST_NAME = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+SECRET_KEY = r"^[-._a-zA-Z0-9]{1,253}$"
 HUB_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 
 _MOST_GIB = float(1 << 20)
@@ -154,6 +155,7 @@ Name = Annotated[str, Field(max_length=63), _AsWritten(), _Matches(DNS_LABEL, "a
 
 HostName = Annotated[str, Field(max_length=253), _Matches(HOST_NAME, "a host name", "llm.example.com")]
 EnvName = Annotated[str, _Matches(ENV_NAME, "the name of an environment variable", "HF_TOKEN")]
+SecretKey = Annotated[Text, _Matches(SECRET_KEY, "a key of a Kubernetes Secret", "token")]
 HubId = Annotated[Text, _Matches(HUB_ID, "a Hub id", "Qwen/Qwen3-8B")]
 RoutePath = Annotated[str, _Matches(SEGMENTS, "a path of segments of letters, digits and `._~-`", "/chat")]
 Capability = Annotated[Text, _Matches(CAPABILITY, "a compute capability", '"8.9"')]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from llmdeploy.targets.kubernetes.verify.problem import Object, Pod, Problem, pod_of, selects, title
@@ -17,8 +18,13 @@ _SELECTORS = {
 
 def references(items: Sequence[Object]) -> Iterator[Problem]:
     pods = [pod for pod in map(pod_of, items) if pod]
+    # By label, for a look at every Pod for every selector takes minutes over a thousand models.
+    labelled: dict[tuple[str, str], list[Pod]] = defaultdict(list)
+    for pod in pods:
+        for label in pod.labels.items():
+            labelled[label].append(pod)
     for item in items:
-        yield from _selector(item, pods)
+        yield from _selector(item, labelled)
     by_key = {(item["kind"], item["metadata"]["name"]): item for item in items}
     for pod in pods:
         yield from _volumes(pod, by_key)
@@ -27,14 +33,15 @@ def references(items: Sequence[Object]) -> Iterator[Problem]:
             yield pod.problem(("serviceAccountName",), f"there is no ServiceAccount `{account}`")
 
 
-def _selector(item: Object, pods: Sequence[Pod]) -> Iterator[Problem]:
+def _selector(item: Object, labelled: Mapping[tuple[str, str], Sequence[Pod]]) -> Iterator[Problem]:
     path = _SELECTORS.get(item["kind"])
     if path is None:
         return
     wanted = item.get("spec", {})
     for key in path:
         wanted = wanted.get(key, {})
-    chosen = [pod for pod in pods if selects(wanted, pod.labels)]
+    candidates = min((labelled.get(label, ()) for label in wanted.items()), key=len, default=())
+    chosen = [pod for pod in candidates if selects(wanted, pod.labels)]
     if not chosen:
         yield Problem(title(item), ("spec", *path), "selects no Pod")
     if item["kind"] != "Service":
