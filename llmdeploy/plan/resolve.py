@@ -35,6 +35,8 @@ FILES_DIR = "/etc/llmdeploy"
 
 _CPU_FRACTION = 0.5
 _CPU_KV_SHARE = 0.5
+_CPU_SERVICE_SHARE = 0.75
+"""Of a node's memory; Kubernetes and the system hold back the rest, and a Pod that asks for all never starts."""
 
 
 def resolve(context: Context, options: Mapping[str, Any]) -> tuple[Plan, list[Diagnostic]]:
@@ -193,7 +195,7 @@ def _stated(model: Model) -> Iterator[tuple[str, Any, Any, Path]]:
 
 def _cpu_kv_bytes(context: Context, model: Model, pool: Hardware) -> tuple[int, Why]:
     """Pin the KV cache: an engine's default would claim most of the node's memory, other models included."""
-    sharing = -(-sum(demand(context.spec)[pool.name].values()) // pool.nodes)
+    sharing = _sharing(context, pool)
     fraction = model.memory_fraction or _CPU_FRACTION
     memory = pool.memory_gib or 0
     # Whole MiB, so that the figure reads well.
@@ -204,6 +206,18 @@ def _cpu_kv_bytes(context: Context, model: Model, pool: Hardware) -> tuple[int, 
         str(size),
         f"half of {fraction:g} × {memory:g} GiB{shared}; the other half is left to the weights (`memory_fraction` changes it)",
     )
+
+
+def _sharing(context: Context, pool: Hardware) -> int:
+    """Return how many replicas one node of a CPU pool runs."""
+    return -(-sum(demand(context.spec)[pool.name].values()) // pool.nodes)
+
+
+def _host_memory(context: Context, pool: Hardware) -> float | None:
+    """Return the GiB of a CPU node that one replica may take; the system needs some, too."""
+    if not pool.is_cpu or pool.memory_gib is None:
+        return None
+    return pool.memory_gib * _CPU_SERVICE_SHARE / _sharing(context, pool)
 
 
 def _service(
@@ -248,7 +262,7 @@ def _service(
         build=lowered.build,
         # The engine has the last word on a setting that both speak of.
         why=tuple({reason.setting: reason for reason in (*why, *lowered.why)}.values()),
-        memory_gib=pool.memory_gib if pool.is_cpu else None,
+        memory_gib=_host_memory(context, pool),
     )
 
 

@@ -156,7 +156,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current laptop-chat d6dc6583ec9f; then
+if ! current laptop-chat 151a996e47ad; then
   fetch laptop-chat-download "${args[@]}"
 fi
 args=(
@@ -177,7 +177,7 @@ args=(
   --health-retries 3
   --health-start-period 1800s
   --shm-size 2g
-  --memory 16384m
+  --memory 12288m
   --env HF_HUB_OFFLINE=1
   --env VLLM_NO_USAGE_STATS=1
   --env DO_NOT_TRACK=1
@@ -208,7 +208,7 @@ args=(
   --kv-cache-memory-bytes
   4294967296
 )
-start laptop-chat d6dc6583ec9f '' "${args[@]}"
+start laptop-chat 151a996e47ad '' "${args[@]}"
 
 wait_healthy laptop-chat 1860
 
