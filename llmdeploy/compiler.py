@@ -11,6 +11,7 @@ from llmdeploy.checks import targets as target_checks
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, waivers
 from llmdeploy.diagnostics.model import has_errors
+from llmdeploy.diagnostics.redact import redacted
 from llmdeploy.diagnostics.render import sort
 from llmdeploy.emit import Artifact
 from llmdeploy.emit.readme import readme
@@ -93,7 +94,7 @@ def _result(
     """`complete`: every check of every target has spoken, so a waiver that waives nothing is idle."""
     # Two models may have the same to say of one line.
     kept = waivers.apply(list(dict.fromkeys(found)), source, complete)
-    return Result(source, tuple(sort(kept, source)), spec, plan)
+    return Result(source, tuple(map(redacted, sort(kept, source))), spec, plan)
 
 
 def default_targets(spec: Spec) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Path
-from llmdeploy.diagnostics.redact import looks_like_credential, names_credential
+from llmdeploy.diagnostics.redact import is_credential, looks_like_credential, names_credential
 
 _HELP = "declare it under `secrets` by reference (`{env: NAME}`) and name that secret in `token` or `gateway.auth`"
 
@@ -17,6 +17,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         yield from _named(("models", name, "env"), model.env)
         yield from _named(("models", name, "engine_args"), model.engine_args)
         yield from _values(("models", name, "engine_args"), model.engine_args)
+    yield from _anywhere((), context.spec.model_dump(by_alias=True, exclude_none=True))
 
 
 def _named(path: Path, entries: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -36,3 +37,19 @@ def _values(path: Path, value: Any) -> Iterator[Diagnostic]:
             yield from _values((*path, key), child)
         elif len(path) > 3 and isinstance(child, str) and looks_like_credential(child):
             yield Diagnostic("LD310", "this value is a credential: [REDACTED]", (*path, key), help=_HELP)
+
+
+def _anywhere(path: Path, value: Any) -> Iterator[Diagnostic]:
+    """Look where no credential is expected: it would be written into artifacts as it is."""
+    if isinstance(value, str):
+        if is_credential(value):
+            yield Diagnostic("LD310", "this value is a credential: [REDACTED]", path, help=_HELP)
+    elif isinstance(value, Mapping | list) and not _is_looked_at(path):
+        children: Iterator[tuple[str | int, Any]]
+        children = iter(value.items()) if isinstance(value, Mapping) else iter(enumerate(value))
+        for key, child in children:
+            yield from _anywhere((*path, key), child)
+
+
+def _is_looked_at(path: Path) -> bool:
+    return len(path) == 3 and path[0] == "models" and path[2] in ("env", "engine_args")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from llmdeploy.diagnostics.model import Path
+from llmdeploy.diagnostics.model import Diagnostic, Path
 from llmdeploy.source import Source, Span
 
 MASK = "[REDACTED]"
@@ -15,6 +16,12 @@ MASK = "[REDACTED]"
 _CREDENTIAL = re.compile(
     r"(?<![A-Za-z0-9_/-])"
     r"(?:hf_[A-Za-z0-9]{3,}|sk-[A-Za-z0-9_-]{3,}|gh[pousr]_[A-Za-z0-9]{20,}|nvapi-[A-Za-z0-9_-]{8,}|AKIA[A-Z0-9]{16})"
+)
+# Long enough that nothing else is meant: a Hub id or a served name may begin with `sk-`.
+_BEYOND_DOUBT = re.compile(
+    r"(?<![A-Za-z0-9_/-])"
+    r"(?:hf_[A-Za-z0-9]{20,}|sk-(?=[A-Za-z0-9_-]*[0-9])[A-Za-z0-9_-]{20,}"
+    r"|gh[pousr]_[A-Za-z0-9]{20,}|nvapi-[A-Za-z0-9_-]{20,}|AKIA[A-Z0-9]{16})"
 )
 _REFERENCE = re.compile(r"[A-Za-z0-9._-]+")
 _NAMES = re.compile(r"(?:^|[_-])(?:token|key|secret|password)$", re.IGNORECASE)
@@ -28,6 +35,11 @@ _SPOKEN = re.compile(_SHOUTED.pattern, re.IGNORECASE)
 def looks_like_credential(text: str) -> bool:
     """Tell whether `text` contains what looks like a credential: `hf_…`, `sk-…`."""
     return _CREDENTIAL.search(text) is not None
+
+
+def is_credential(text: str) -> bool:
+    """Tell whether `text` contains a credential beyond doubt, wherever it stands."""
+    return _BEYOND_DOUBT.search(text) is not None
 
 
 def names_credential(key: str) -> bool:
@@ -46,6 +58,13 @@ def is_secret(path: Path, value: object) -> bool:
 
 def redact(text: str) -> str:
     return _CREDENTIAL.sub(MASK, text)
+
+
+def redacted(found: Diagnostic) -> Diagnostic:
+    """Return the finding without credentials: it may name what stands where a reference is wanted."""
+    notes = tuple(replace(note, text=redact(note.text)) for note in found.notes)
+    help = redact(found.help) if found.help else found.help
+    return replace(found, message=redact(found.message), help=help, notes=notes)
 
 
 def redact_line(source: Source, number: int, loose: bool = False) -> str:

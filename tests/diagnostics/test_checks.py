@@ -99,3 +99,29 @@ def test_a_name_that_one_model_lists_twice_is_no_second_model() -> None:
     )
     found = [d for d in compile(text % GPU).diagnostics if d.code == "LD502"]
     assert [d.message for d in found] == ["`a` is listed twice"]
+
+
+TOKEN = "hf_" + "abcdefghij0123456789" * 2
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"model": f"source: Qwen/Qwen3-8B, token: {TOKEN}"}, ["LD203", "LD310"]),
+        ({"model": f"source: Qwen/Qwen3-8B, served_names: [{TOKEN}]"}, ["LD310"]),
+        ({"model": f"source: Qwen/Qwen3-8B, image: 'me:{TOKEN}@x.io/y:1'"}, ["LD310"]),
+        ({"secrets": f"{{hf: {{env: {TOKEN}}}}}"}, ["LD310", "LD510"]),
+        (
+            {"targets": f"{{compose: {{overrides: {{services: {{chat: {{labels: {{a: {TOKEN}}}}}}}}}}}}}"},
+            ["LD310"],
+        ),
+        ({"model": "source: sk-group/sk-model-that-has-a-long-name-8b"}, []),
+    ],
+)
+def test_a_credential_is_found_wherever_it_was_pasted(given: dict[str, str], expected: list[str]) -> None:
+    assert sorted(codes(**given)) == expected
+
+
+def test_a_credential_in_place_of_a_name_is_not_printed() -> None:
+    text = f"version: 1\nname: demo\ngpus: {{{GPU}}}\nmodels: {{chat: {{source: Qwen/Qwen3-8B, token: {TOKEN}}}}}\n"
+    assert TOKEN not in str(compile(text).diagnostics)
