@@ -81,6 +81,23 @@ def test_where_mounts_come_from(write: Callable[[Plan], Path], docker: Docker) -
     assert (folder / "files/chat.jinja").read_text() == "{{ messages }}\n"
 
 
+def test_its_files_are_found_from_anywhere(
+    write: Callable[[Plan], Path], docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through links to links, and with a CDPATH that has a folder of the same name."""
+    folder = write(plans.TEMPLATE)
+    expected = [container.mounts for container in up(docker, folder).values()]
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/first.sh").symlink_to(folder / "up.sh")
+    (tmp_path / "bin/second.sh").symlink_to("first.sh")
+    (tmp_path / "elsewhere/docker").mkdir(parents=True)
+    monkeypatch.chdir(folder.parent)
+    for script in (tmp_path / "bin/second.sh", "docker/up.sh"):
+        environ = {**SECRETS, "HOME": str(folder.parent), "CDPATH": str(tmp_path / "elsewhere")}
+        assert docker.run(script, "--recreate", **environ).returncode == 0
+        assert [container.mounts for container in docker.created().values()] == expected
+
+
 def test_amd_gpus_are_device_files(write: Callable[[Plan], Path], docker: Docker) -> None:
     options = up(docker, write(plans.AMD))["proj-chat"].options
     assert options.device == ["/dev/kfd", "/dev/dri/renderD128", "/dev/dri/renderD133"]
