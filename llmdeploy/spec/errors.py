@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from llmdeploy.diagnostics import Diagnostic, Path
@@ -55,15 +56,23 @@ def translate(error: ErrorDetails, path: Path, root: type[BaseModel]) -> Diagnos
 def missing(path: Path, root: type[BaseModel]) -> Diagnostic:
     key = str(path[-1])
     where = f"`{subject(path[:-1])}` lacks" if path[:-1] else "the file lacks"
-    return Diagnostic("LD102", f"{where} `{key}`", path, f"add `{key}: {_example(path, root)}`")
+    return Diagnostic("LD102", f"{where} `{key}`", path, f"add `{key}: {example(path, root)}`")
 
 
-def _example(path: Path, root: type[BaseModel]) -> str:
+def example(path: Path, root: type[BaseModel]) -> str:
+    field = _field(path, root)
+    return flow(field.examples[0]) if field and field.examples else "…"
+
+
+def is_required(path: Path, root: type[BaseModel]) -> bool:
+    field = _field(path, root)
+    return field is not None and field.is_required()
+
+
+def _field(path: Path, root: type[BaseModel]) -> FieldInfo | None:
     parent = at(root, path[:-1])
-    for name, field in parent.model.model_fields.items() if parent and parent.model else ():
-        if (field.alias or name) == path[-1] and field.examples:
-            return flow(field.examples[0])
-    return "…"
+    fields = parent.model.model_fields if parent and parent.model else {}
+    return next((field for name, field in fields.items() if (field.alias or name) == path[-1]), None)
 
 
 def _wrong_type(wanted: str, value: Any, path: Path) -> Words:

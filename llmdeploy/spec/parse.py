@@ -14,7 +14,7 @@ from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.diagnostics.model import Place
 from llmdeploy.diagnostics.place import sort
 from llmdeploy.source import Source
-from llmdeploy.spec.errors import translate
+from llmdeploy.spec.errors import example, is_required, translate
 from llmdeploy.spec.lower import Lowering
 from llmdeploy.spec.model import Spec
 from llmdeploy.spec.shape import Shape, at
@@ -72,9 +72,10 @@ def _diagnose(error: ErrorDetails, lowering: Lowering, root: type[BaseModel]) ->
 def _null(path: Path, root: type[BaseModel]) -> Diagnostic:
     shape = at(root, path)
     mapping = shape is not None and (shape.model is not None or shape.values is not None)
-    help = (
-        "write `{}` for its defaults, or leave the key out"
-        if mapping
-        else "leave the key out for its default"
-    )
+    if is_required(path, root):
+        help = f"write `{path[-1]}: {example(path, root)}`"
+    elif mapping:
+        help = "write `{}` for its defaults, or leave the key out"
+    else:
+        help = "leave the key out for its default"
     return Diagnostic("LD103", f"`{subject(path)}` has no value", path, help)
