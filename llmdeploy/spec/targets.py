@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from llmdeploy.spec.entry import Entry
 from llmdeploy.spec.types import AnyText, Json, Name, Port, Size, Text, problem
@@ -67,6 +67,30 @@ class Toleration(Entry):
     value: AnyText | None = None
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     tolerationSeconds: Annotated[int, Field(ge=0)] | None = None  # noqa: N815  Kubernetes' own name
+
+    @model_validator(mode="after")
+    def _is_one_that_the_server_takes(self) -> Self:
+        if self.operator == "Exists" and self.value:
+            raise problem(
+                "LD106",
+                "a toleration with `operator: Exists` has no `value`",
+                "remove one of the two",
+                ("value",),
+            )
+        if self.operator == "Equal" and self.key is None:
+            raise problem(
+                "LD106",
+                "a toleration without `key` is one of every taint, which is `operator: Exists`",
+                "add `key`, or write `operator: Exists` without `value`",
+            )
+        if self.tolerationSeconds is not None and self.effect != "NoExecute":
+            raise problem(
+                "LD106",
+                "`tolerationSeconds` is for `effect: NoExecute` alone",
+                "remove it, or write `effect: NoExecute`",
+                ("tolerationSeconds",),
+            )
+        return self
 
 
 class Resources(Entry):

@@ -101,6 +101,28 @@ def test_a_name_that_one_model_lists_twice_is_no_second_model() -> None:
     assert [d.message for d in found] == ["`a` is listed twice"]
 
 
+@pytest.mark.parametrize(
+    "toleration",
+    [
+        "{key: a, operator: Exists, value: b}",
+        "{value: b}",
+        "{key: a, value: b, effect: NoSchedule, tolerationSeconds: 5}",
+    ],
+)
+def test_a_toleration_is_one_that_the_server_takes(toleration: str) -> None:
+    assert codes(targets=f"{{kubernetes: {{tolerations: [{toleration}]}}}}") == ["LD106"]
+
+
+def test_a_backend_that_a_patch_takes_away_is_named() -> None:
+    patch = "{kind: Service, patch: {spec: {ports: [{name: http, port: 81}]}}}"
+    text = (
+        f"version: 1\nname: demo\ngpus: {{{GPU}}}\nmodels: {{chat: {{source: Qwen/Qwen3-8B}}}}\n"
+        f"routes: [{{path: /chat, model: chat}}]\ntargets: {{kubernetes: {{patches: [{patch}]}}}}\n"
+    )
+    (found,) = compile(text).diagnostics
+    assert "Service `demo-chat` has no port 8000" in found.message
+
+
 TOKEN = "hf_" + "abcdefghij0123456789" * 2
 
 

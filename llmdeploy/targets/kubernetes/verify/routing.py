@@ -45,8 +45,9 @@ def _backend(name: str | None, port: Object, services: dict[str, Object]) -> Ite
         yield f"there is no Service `{name}`"
         return
     ports = services[name]["spec"].get("ports", [])
-    if not any(p.get("name") == port.get("name") or p.get("port") == port.get("number") for p in ports):
-        yield f"Service `{name}` has no port {port.get('name') or port.get('number')}"
+    wanted = port.get("number") or port.get("name")
+    if not any(wanted in (p.get("name"), p.get("port")) for p in ports if wanted is not None):
+        yield f"Service `{name}` has no port {wanted}"
 
 
 def _route(
@@ -69,7 +70,7 @@ def _route(
         at: Path = ("spec", "rules", str(index))
         yield from ((at, message) for message in _rewrite(rule))
         for ref in rule.get("backendRefs", []):
-            port = {"number": ref.get("port"), "name": object()}
+            port = {"number": ref.get("port")}
             yield from (
                 ((*at, "backendRefs"), message) for message in _backend(ref.get("name"), port, services)
             )
