@@ -203,9 +203,13 @@ FOR_CLUSTERS: dict[str, Any] = {
     "gateway.section": "another",
     "node_selector": {"disk": "nvme"},
     "tolerations.0.key": "other",
-    "tolerations.0.operator": "Exists",
+    "tolerations.0.operator": Row(
+        {"tolerations.0.operator": "Exists"}, {"tolerations": [{"key": "team", "operator": "Equal"}]}
+    ),
     "tolerations.0.value": "b",
-    "tolerations.0.effect": "NoSchedule",
+    "tolerations.0.effect": Row(
+        {"tolerations.0.effect": "NoSchedule"}, {"tolerations": [{"key": "team", "effect": "NoExecute"}]}
+    ),
     "tolerations.0.tolerationSeconds": 120,
     "runtime_class": "nvidia",
     "image_pull_secrets": ["registry"],
