@@ -26,7 +26,14 @@ for option; do
   esac
 done
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# Through links, one after the other: macOS' readlink has no -f.
+script=${BASH_SOURCE[0]}
+while [[ -L $script ]]; do
+  link=$(readlink "$script")
+  [[ $link == /* ]] || link=$(dirname "$script")/$link
+  script=$link
+done
+here=$(CDPATH='' cd -- "$(dirname -- "$script")" && pwd -P)
 readonly here dry_run recreate
 readonly docker=${DOCKER:-docker} project=duo
 exec 3>&1 # what a dry run prints, whatever a caller does with stdout
