@@ -66,10 +66,14 @@ def _lines(plan: Plan, targets: list[str], why: bool) -> Iterator[str]:
     yield click.style("reached at", bold=True)
     width = max((len(name) for name in targets), default=0)
     for name in targets:
-        base = TARGETS[name].guide(plan).base_url
-        yield f"  {name:<{width}}  " + "  ".join(
-            f"{base}{route.path} → {route.service}" for route in plan.routes
+        guide = TARGETS[name].guide(plan)
+        urls = [f"{guide.base_url}{route.path} → {route.service}" for route in plan.routes]
+        where = (
+            "  ".join(urls)
+            if urls and guide.has_gateway
+            else "each engine at its own port, without a gateway"
         )
+        yield f"  {name:<{width}}  {where}"
     for route in plan.routes:
         ends = ", ".join(end.path + ("/…" if end.match.value == "prefix" else "") for end in route.endpoints)
         yield f"  {route.path} lets through {ends}; all else is 404"

@@ -32,10 +32,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """What the output's README says of a target. `base_url` is where the routes are reached."""
+    """What the output's README says of a target. Commands are run in the directory of that README.
+
+    `base_url` is where the routes are reached; without a gateway, where the first engine is, at no prefix.
+    """
 
     title: str
     base_url: str
+    has_gateway: bool = True
     secrets: tuple[Step, ...] = ()
     apply: tuple[Step, ...] = ()
     undo: tuple[Step, ...] = ()

@@ -329,6 +329,32 @@ def test_undoing_keeps_the_weights_until_the_namespace_goes() -> None:
     assert last.command == "kubectl delete namespace llm"
 
 
+def test_the_readme_names_paths_from_where_it_stands() -> None:
+    guide = TARGET.guide(plan())
+    commands = [step.command for step in (*guide.secrets, *guide.apply)]
+    assert any(" -k kubernetes" in command for command in commands)
+    assert not any("out/" in command for command in commands)
+    # Another manager of the Namespace would be in the way when its labels change.
+    assert all("--field-manager=llmdeploy" in c for c in commands if c.startswith("kubectl apply"))
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("llm.example.com", "http://llm.example.com"),
+        ("*.example.com", "http://ANY.example.com"),
+        (None, "http://GATEWAY"),
+    ],
+)
+def test_where_the_routes_are_reached(host: str | None, url: str) -> None:
+    guide = TARGET.guide(plan(gateway=Gateway(host=host)))
+    assert (guide.base_url, guide.has_gateway) == (url, True)
+
+
+def test_without_a_gateway_no_prefix_is_reached() -> None:
+    assert not TARGET.guide(plan(options=kubernetes(routing="none"))).has_gateway
+
+
 def test_the_same_plan_gives_the_same_bytes() -> None:
     for made in plans().values():
         assert list(TARGET.emit(made)) == list(TARGET.emit(made))

@@ -43,6 +43,7 @@ class HelmTarget:
         return Guide(
             title="Helm",
             base_url=guide.base_url(plan, options),
+            has_gateway=options.routing != "none",
             secrets=(
                 Step(f"kubectl create namespace {namespace}", "secrets live in the namespace"),
                 *guide.secret_steps(plan, options),
@@ -50,7 +51,7 @@ class HelmTarget:
             apply=(
                 *guide.image_steps(plan, self.name),
                 Step(
-                    f"helm upgrade --install {name} out/helm/{name} -n {namespace} --create-namespace "
+                    f"helm upgrade --install {name} helm/{name} -n {namespace} --create-namespace "
                     f"--rollback-on-failure --wait --timeout {minutes}m",
                     "the default of 5 minutes is over before a model is loaded",
                 ),
@@ -60,5 +61,8 @@ class HelmTarget:
                 Step(f"helm uninstall {name} -n {namespace}", "keeps the weights"),
                 Step(f"kubectl delete namespace {namespace}", "all that is in it, weights too"),
             ),
-            remarks=guide.remarks(plan, options),
+            remarks=(
+                "Needs Helm 4; Helm 3 calls `--rollback-on-failure` `--atomic`.",
+                *guide.remarks(plan, options),
+            ),
         )

@@ -13,6 +13,11 @@ from llmdeploy.targets.kubernetes.origins import used_secrets
 from llmdeploy.targets.kubernetes.values import GATEWAY_CLASS, values
 
 KEPT = ("Namespace", "PersistentVolumeClaim")
+_TRAEFIK = (
+    "Traefik reads Gateways with `providers.kubernetesGateway.enabled=true`, and takes a listener only on the "
+    "port of one of its entry points: set `ports.web.port=80` and `ports.websecure.port=443` in its chart, "
+    "which has 8000 and 8443, or patch the Gateway's ports."
+)
 
 
 def manifests_guide(plan: Plan, options: Kubernetes) -> Guide:
@@ -22,16 +27,17 @@ def manifests_guide(plan: Plan, options: Kubernetes) -> Guide:
     return Guide(
         title="Kubernetes",
         base_url=base_url(plan, options),
+        has_gateway=options.routing != "none",
         secrets=(
             Step(
-                "kubectl apply --server-side -f out/kubernetes/00-namespace.yaml",
+                "kubectl apply --server-side --field-manager=llmdeploy -f kubernetes/00-namespace.yaml",
                 "secrets live in the namespace",
             ),
             *secret_steps(plan, options),
         ),
         apply=(
             *image_steps(plan, "kubernetes"),
-            Step("kubectl apply --server-side --field-manager=llmdeploy -k out/kubernetes"),
+            Step("kubectl apply --server-side --field-manager=llmdeploy -k kubernetes"),
             *(
                 Step(
                     f"kubectl -n {namespace} rollout status deployment/{plan.name}-{name} "
@@ -62,7 +68,8 @@ def base_url(plan: Plan, options: Kubernetes) -> str:
     gateway = plan.gateway
     if options.routing == "none":
         return f"http://127.0.0.1:{plan.services[0].launch.port}"
-    return f"http{'s' if gateway.tls_secret else ''}://{gateway.host or 'GATEWAY'}"
+    host = (gateway.host or "GATEWAY").replace("*", "ANY")
+    return f"http{'s' if gateway.tls_secret else ''}://{host}"
 
 
 def secret_steps(plan: Plan, options: Kubernetes) -> tuple[Step, ...]:
@@ -94,7 +101,7 @@ def _variable(secret: Secret) -> str:
 def image_steps(plan: Plan, folder: str) -> tuple[Step, ...]:
     built = [service for service in plan.services if service.build]
     return tuple(
-        Step(f"docker build -t {s.launch.image} out/{folder}/images/{s.name} && docker push {s.launch.image}")
+        Step(f"docker build -t {s.launch.image} {folder}/images/{s.name} && docker push {s.launch.image}")
         for s in built
     )
 
@@ -118,13 +125,14 @@ def _needed(plan: Plan, options: Kubernetes) -> tuple[str, ...]:
         there = f"`{gateway.name}`" + (f" in `{gateway.namespace}`" if gateway.namespace else "")
         return (f"The Gateway {there} must admit routes of this namespace (`allowedRoutes`).",)
     made = gateway.class_ or GATEWAY_CLASS
-    return (f"Routes need the Gateway API's CRDs and a controller for the GatewayClass `{made}`.",)
+    needed = f"Routes need the Gateway API's CRDs and a controller for the GatewayClass `{made}`."
+    return (needed, _TRAEFIK) if made == "traefik" else (needed,)
 
 
 def _address(plan: Plan, options: Kubernetes) -> str:
     namespace = options.namespace or plan.name
     if plan.gateway.host:
-        return f"`{plan.gateway.host}` must resolve to the gateway's address."
+        return f"`{base_url(plan, options).partition('://')[2]}` must resolve to the gateway's address."
     if options.routing == "ingress":
         return f"GATEWAY is the address that `kubectl -n {namespace} get ingress {plan.name}` shows."
     where, gateway = options.gateway.namespace or namespace, options.gateway.name or plan.name
