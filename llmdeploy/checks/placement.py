@@ -20,6 +20,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         if pool is None:
             continue
         yield from _one_node(context, pool, list(taken))
+        yield from _one_slice(context, pool, list(taken))
         yield from _whole_pool(pool, taken, [context.spec.models[name].gpus.count for name in taken])
         if one_host and not pool.is_cpu:
             yield from _named_devices(pool, taken)
@@ -65,6 +66,20 @@ def _one_node(context: Context, pool: Hardware, models: list[str]) -> Iterator[D
                 f"`{name}` needs {count} GPUs for one replica, one node of `{pool.name}` has {pool.count}",
                 ("models", name, "gpus"),
                 help=f"set `count` to {pool.count} or less; a replica across nodes is not supported yet",
+                notes=(Note("the pool", ("gpus", pool.name)),),
+            )
+
+
+def _one_slice(context: Context, pool: Hardware, models: list[str]) -> Iterator[Diagnostic]:
+    """CUDA gives a process one MIG slice, and NCCL refuses two of one GPU."""
+    for name in models:
+        count = context.spec.models[name].gpus.count
+        if pool.sliced and 1 < count <= pool.count:
+            yield Diagnostic(
+                "LD303",
+                f"`{name}` asks for {count} slices of `{pool.name}`, and no model spreads over MIG slices",
+                ("models", name, "gpus"),
+                help="set `count: 1` and take a larger slice, or `replicas` for more of them",
                 notes=(Note("the pool", ("gpus", pool.name)),),
             )
 

@@ -153,7 +153,22 @@ AnyText = Annotated[str, _AsWritten()]
 Name = Annotated[str, Field(max_length=63), _AsWritten(), _Matches(DNS_LABEL, "a name", "chat-8b")]
 """A DNS label, for it becomes the name of containers, Services and volumes."""
 
-HostName = Annotated[str, Field(max_length=253), _Matches(HOST_NAME, "a host name", "llm.example.com")]
+
+def _is_no_address(value: str) -> str:
+    # Neither an Ingress nor an HTTPRoute takes one.
+    if re.fullmatch(r"(.*\.)?[0-9]+", value):
+        raise problem(
+            "LD105", f"`{value}` is an address, not a host name", "leave `host` out, or write a name"
+        )
+    return value
+
+
+HostName = Annotated[
+    str,
+    Field(max_length=253),
+    _Matches(HOST_NAME, "a host name", "llm.example.com"),
+    AfterValidator(_is_no_address),
+]
 EnvName = Annotated[str, _Matches(ENV_NAME, "the name of an environment variable", "HF_TOKEN")]
 SecretKey = Annotated[Text, _Matches(SECRET_KEY, "a key of a Kubernetes Secret", "token")]
 HubId = Annotated[Text, _Matches(HUB_ID, "a Hub id", "Qwen/Qwen3-8B")]

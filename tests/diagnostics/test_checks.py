@@ -113,6 +113,29 @@ def test_a_toleration_is_one_that_the_server_takes(toleration: str) -> None:
     assert codes(targets=f"{{kubernetes: {{tolerations: [{toleration}]}}}}") == ["LD106"]
 
 
+MIG = "gpu: {type: h100-sxm-80gb, count: 7, memory: 9.75GiB, resource: nvidia.com/mig-1g.10gb}"
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, []), (2, ["LD303"])])
+def test_a_model_takes_one_slice(count: int, expected: list[str]) -> None:
+    model = f"source: Qwen/Qwen3-0.6B, context: 4096, gpus: {count}"
+    assert codes(model, gpus=MIG, targets="{kubernetes: {}}") == expected
+
+
+@pytest.mark.parametrize(
+    ("namespace", "expected"), [("kube-system", ["LD404"]), ("default", ["LD404"]), ("kubeflow", [])]
+)
+def test_the_namespace_is_the_projects_own(namespace: str, expected: list[str]) -> None:
+    assert codes(targets=f"{{kubernetes: {{namespace: {namespace}}}}}") == expected
+
+
+@pytest.mark.parametrize(
+    ("service", "expected"), [("caht: {mem_limit: 1g}", ["LD404"]), ("more: {image: 'x/y:1'}", [])]
+)
+def test_an_override_names_a_service_or_brings_one(service: str, expected: list[str]) -> None:
+    assert codes(targets=f"{{compose: {{overrides: {{services: {{{service}}}}}}}}}") == expected
+
+
 def test_a_backend_that_a_patch_takes_away_is_named() -> None:
     patch = "{kind: Service, patch: {spec: {ports: [{name: http, port: 81}]}}}"
     text = (

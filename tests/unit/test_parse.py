@@ -159,6 +159,7 @@ CASES = [
     ("    task: embedd", "LD104", C + "task", "did you mean `embed`? legal: `generate` or `embed`"),
     ("    ready_timeout: 48h", "LD104", C + "ready_timeout", "write a duration like `20m`"),
     # A malformed value
+    ('gateway: {host: "10.0.0.1"}', "LD105", "gateway.host", "leave `host` out, or write a name"),
     ("    source2: a\n  B: {source: a}", "LD101", C + "source2", "did you mean `source`?"),
     ("    env: {'A B': x}", "LD105", C + "env.A B", "write it like `HF_TOKEN`"),
     ("    ready_timeout: 20", "LD105", C + "ready_timeout", "write a number with s, m or h, like `20m`"),

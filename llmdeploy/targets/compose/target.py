@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.diagnostics import Diagnostic, Place
+from llmdeploy.diagnostics.suggest import did_you_mean
 from llmdeploy.emit import yaml
 from llmdeploy.emit.artifact import Artifact
 from llmdeploy.plan.model import Plan, Secret
@@ -58,12 +59,25 @@ def _judge(plan: Plan, options: Options) -> Iterator[Diagnostic]:
     """Judge the result of the overrides by the Compose specification."""
     from llmdeploy.emit.schemas import schema_errors  # loads a validator, which most builds need not
 
-    for path, message in schema_errors("compose", document(plan, options)):
+    made, at = document(plan, options), ("targets", "compose", "overrides")
+    problems = list(schema_errors("compose", made))
+    for path, message in problems:
         yield Diagnostic(
             "LD404",
             f"with these overrides the Compose specification refuses compose.yaml: {message}",
-            ("targets", "compose", "overrides", *path),
+            (*at, *path),
         )
+    # The specification wants one of the two, its schema does not. Only a misspelt service lacks both.
+    ours = document(plan, Options())["services"]
+    for name, service in made["services"].items() if not problems else ():
+        if not service.keys() & {"image", "build", "extends", "provider"}:
+            yield Diagnostic(
+                "LD404",
+                f"there is no service `{name}`, and a new one needs `image` or `build`",
+                (*at, "services", name),
+                did_you_mean(name, ours),
+                place=Place.KEY,
+            )
 
 
 TARGET = Compose()

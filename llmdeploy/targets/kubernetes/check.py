@@ -27,7 +27,7 @@ def check(plan: Plan, target: str) -> Iterator[Diagnostic]:
     yield from _secrets(plan)
     yield from _routing(plan, options, target)
     yield from _gateway(plan, options, section(plan, target, "gateway"))
-    unsound = [*_name(plan), *_replicas(plan)]
+    unsound = [*_name(plan), *_namespace(plan, options, target), *_replicas(plan)]
     # The objects would only say it again, in their own words.
     yield from unsound or _objects(plan, options, target)
 
@@ -49,6 +49,18 @@ def _name(plan: Plan) -> Iterator[Diagnostic]:
             f"a Service cannot be named `{plan.name}-{plan.services[0].name}`: its name begins with a letter",
             ("name",),
             help=f"call the project `llm-{plan.name}`, or build for docker and Compose only",
+        )
+
+
+def _namespace(plan: Plan, options: Kubernetes, target: str) -> Iterator[Diagnostic]:
+    """The manifests label the namespace, and their undoing deletes it: it must be the project's own."""
+    namespace = options.namespace or plan.name
+    if namespace == "default" or namespace.startswith("kube-"):
+        yield Diagnostic(
+            "LD404",
+            f"the namespace `{namespace}` is the cluster's: Pod Security labels on it would hold for all that is there",
+            section(plan, target, "namespace") if options.namespace else ("name",),
+            help="give the project a namespace of its own, like `namespace: llm`",
         )
 
 
