@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     help="GPU of the catalog, or cpu; may be repeated. Default: those of this machine.",
 )
 @click.option("--count", type=click.IntRange(1), metavar="N", help="GPUs of each `--gpu`.  [default: 1]")
-@click.option("--model", metavar="HUB_ID", help="Default: a small model that needs no licence.")
+@click.option(
+    "--model",
+    metavar="HUB_ID",
+    help="Default: a small model that needs no licence. For openllm a tag, like llama3.2:1b.",
+)
 @click.option("--engine", metavar="ENGINE", help="vllm, sglang, tgi or openllm.")
 @click.option("--name", default="llm", show_default=True, help="Name of the deployment.")
 @click.option("-o", "--output", default="llm.yaml", show_default=True, help="`-` is standard output.")

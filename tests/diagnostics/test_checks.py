@@ -113,6 +113,20 @@ def test_a_toleration_is_one_that_the_server_takes(toleration: str) -> None:
     assert codes(targets=f"{{kubernetes: {{tolerations: [{toleration}]}}}}") == ["LD106"]
 
 
+def test_ingress_nginx_matches_in_any_case() -> None:
+    text = (
+        f"version: 1\nname: demo\ngpus: {{{GPU}}}\nmodels: {{chat: {{source: Qwen/Qwen3-8B}}}}\n"
+        "routes: [{path: /chat, model: chat}, {path: /Chat, model: chat}]\n"
+        "targets: {kubernetes: {routing: ROUTING}}\n"
+    )
+    found = {
+        routing: [d.code for d in compile(text.replace("ROUTING", routing)).diagnostics]
+        for routing in ("ingress", "gateway-api")
+    }
+    assert "LD206" in found["ingress"]
+    assert found["gateway-api"] == []
+
+
 MIG = "gpu: {type: h100-sxm-80gb, count: 7, memory: 9.75GiB, resource: nvidia.com/mig-1g.10gb}"
 
 

@@ -319,7 +319,7 @@ def test_secrets_of_one_name_are_created_together() -> None:
     steps = [step.command for step in TARGET.guide(plan(gateway=Gateway(auth=other))).secrets]
     assert steps[1:] == [
         "kubectl -n llm create secret generic hf-token "
-        '--from-literal=other="$OTHER" --from-literal=token="$HF_TOKEN"'
+        '--from-literal=other="${OTHER:?}" --from-literal=token="${HF_TOKEN:?}"'
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmdeploy.diagnostics import Diagnostic, Path
+from llmdeploy.diagnostics import Diagnostic, Note, Path
 from llmdeploy.plan.model import MountKind, Plan
 from llmdeploy.spec.targets import GatewayApi, Kubernetes
 from llmdeploy.targets.kubernetes.origins import section, used_secrets
@@ -104,6 +104,7 @@ def _routing(plan: Plan, options: Kubernetes, target: str) -> Iterator[Diagnosti
             section(plan, target, "routing"),
             help="write `routing: gateway-api`; or serve it with traefik 3.7, which reads these annotations",
         )
+        yield from _one_case(plan)
     else:
         if idle:
             message = "an idle timeout has no field in the Gateway API: on Kubernetes it is the gateway's own"
@@ -111,6 +112,20 @@ def _routing(plan: Plan, options: Kubernetes, target: str) -> Iterator[Diagnosti
         if gateway.tls_secret and options.gateway.name:
             message = f"TLS is left to the Gateway `{options.gateway.name}`, which is there already"
             yield Diagnostic("LD407", message, ("gateway", "tls"))
+
+
+def _one_case(plan: Plan) -> Iterator[Diagnostic]:
+    seen: dict[str, tuple[int, str]] = {}
+    for index, route in enumerate(plan.routes):
+        first, path = seen.setdefault(route.path.lower(), (index, route.path))
+        if first != index:
+            yield Diagnostic(
+                "LD206",
+                f"ingress-nginx takes `{route.path}` and `{path}` for one path: it matches in any case",
+                ("routes", index, "path"),
+                help="give each route a path that differs in more than its case, or write `routing: gateway-api`",
+                notes=(Note("the first", ("routes", first, "path")),),
+            )
 
 
 def _gateway(plan: Plan, options: Kubernetes, path: Path) -> Iterator[Diagnostic]:

@@ -79,7 +79,7 @@ def secret_steps(plan: Plan, options: Kubernetes) -> tuple[Step, ...]:
     for secret in used_secrets(plan):
         if secret.kubernetes:
             name, key = secret.kubernetes
-            wanted.setdefault(name, []).append(f'--from-literal={key}="${_variable(secret)}"')
+            wanted.setdefault(name, []).append(f'--from-literal={key}="${{{_variable(secret)}:?}}"')
     steps = [
         Step(f"kubectl -n {namespace} create secret generic {name} {' '.join(keys)}")
         for name, keys in wanted.items()
