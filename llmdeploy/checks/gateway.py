@@ -41,6 +41,13 @@ def check(context: Context) -> Iterator[Diagnostic]:
                 at,
                 help="choose another path, like `/chat`",
             )
+        if path.endswith("/v1") and not reserved:
+            yield Diagnostic(
+                "LD513",
+                f"the engine's own paths begin with /v1, so this route serves `{path}/v1/…`",
+                at,
+                help=f"write `{path.removesuffix('/v1') or '/chat'}`",
+            )
         if path in seen:
             yield Diagnostic(
                 "LD206",

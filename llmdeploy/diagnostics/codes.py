@@ -93,6 +93,7 @@ CODES: dict[str, Code] = {
             "LD510": "something that nothing uses",
             "LD511": "a waiver that waives nothing",
             "LD512": "a model directory that is not on this machine",
+            "LD513": "a route that repeats what the engine serves",
             "LD514": "the gateway listens on every interface without a key",
         },
     ),

@@ -55,14 +55,18 @@ def redirect(gateway: Gateway, parent: Mapping[str, str]) -> Dict:
     return {**_attachment(gateway, parent), "rules": [{"filters": [to]}]}
 
 
-def listeners(gateway: Gateway) -> list[Dict]:
+def listeners(gateway: Gateway, port: int = 80, tls_port: int = 443) -> list[Dict]:
+    """Return the listeners of a Gateway; some controllers want their own entry points' ports."""
     host = {"hostname": gateway.host} if gateway.host else {}
     here = {"allowedRoutes": {"namespaces": {"from": "Same"}}}
-    plain = {"name": "http", "port": 80, "protocol": "HTTP", **host, **here}
+    plain = {"name": "http", "port": port, "protocol": "HTTP", **host, **here}
     if not gateway.tls_secret:
         return [plain]
     certificate = {"mode": "Terminate", "certificateRefs": [{"kind": "Secret", "name": gateway.tls_secret}]}
-    return [plain, {"name": "https", "port": 443, "protocol": "HTTPS", **host, "tls": certificate, **here}]
+    return [
+        plain,
+        {"name": "https", "port": tls_port, "protocol": "HTTPS", **host, "tls": certificate, **here},
+    ]
 
 
 def _attachment(gateway: Gateway, parent: Mapping[str, str]) -> Dict:

@@ -23,6 +23,7 @@ from llmdeploy.spec.types import (
     EnvName,
     Fraction,
     HubId,
+    ImageName,
     Json,
     Name,
     Text,
@@ -134,7 +135,7 @@ class Model(Entry):
     engine_version: Text | None = Field(
         None, description="Default: the catalog's newest verified one.", examples=["0.33.0"]
     )
-    image: Text | None = Field(None, description="Instead of the catalog's image.")
+    image: ImageName | None = Field(None, description="Instead of the catalog's image.")
     gpus: Annotated[ModelGpus, Short((int,), lambda n: {"count": n}, {"type": "integer", "minimum": 1})] = (
         Field(
             ModelGpus(count=1, pool=None),

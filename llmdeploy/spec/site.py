@@ -15,6 +15,7 @@ from llmdeploy.spec.types import (
     EnvName,
     HostName,
     Name,
+    ObjectName,
     RoutePath,
     SecretKey,
     Size,
@@ -72,7 +73,7 @@ class Pool(Entry):
 class KubernetesSecret(Entry):
     """A key of a Secret in the namespace of the deployment."""
 
-    name: Name = Field(description="Name of the Secret.", examples=["hf-token"])
+    name: ObjectName = Field(description="Name of the Secret.", examples=["hf-token"])
     key: SecretKey = Field(description="Key in it.", examples=["token"])
 
 
@@ -150,7 +151,7 @@ class Cache(Entry):
         examples=["500GiB"],
         json_schema_extra={"default": "200GiB"},
     )
-    storage_class: Text | None = Field(
+    storage_class: ObjectName | None = Field(
         None, alias="class", description="Kubernetes StorageClass; default: the cluster's."
     )
     access: Literal["ReadWriteOnce", "ReadWriteMany"] = Field(

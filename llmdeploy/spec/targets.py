@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from llmdeploy.spec.entry import Entry
-from llmdeploy.spec.types import AnyText, Json, Name, Port, Size, Text, problem
+from llmdeploy.spec.types import AnyText, Json, Name, ObjectName, Port, RuntimeClass, Size, Text, problem
 
 
 def _address(value: str) -> str:
@@ -56,6 +56,10 @@ class GatewayApi(Entry):
         description="GatewayClass of a Gateway that is made here. Default: traefik.",
         examples=["traefik", "eg"],
     )
+    port: Port = Field(
+        80, description="Port of its HTTP listener; traefik's chart has its entry point at 8000."
+    )
+    tls_port: Port = Field(443, description="Port of its HTTPS listener; traefik's chart: 8443.")
     name: Name | None = Field(None, description="A Gateway that is there already.")
     namespace: Name | None = Field(None, description="Its namespace.")
     section: Name | None = Field(None, description="Its listener.")
@@ -94,7 +98,7 @@ class Toleration(Entry):
 
 
 class Resources(Entry):
-    cpu: Annotated[float, Field(gt=0)] | None = Field(
+    cpu: Annotated[float, Field(gt=0, le=4096)] | None = Field(
         None, description="Cores requested by one replica. Default: 2 + 2 for each GPU.", examples=[8]
     )
     memory: Size | None = Field(
@@ -123,8 +127,8 @@ class Kubernetes(Entry):
     gateway: GatewayApi = Field(GatewayApi(), description="For `routing: gateway-api`.")
     node_selector: dict[Text, AnyText] = Field({}, description="Labels of the nodes that engines run on.")
     tolerations: list[Toleration] = Field([], description="Beside the one for the GPU's own taint.")
-    runtime_class: AnyText = Field("", description="RuntimeClass of the engines' Pods.")
-    image_pull_secrets: list[Name] = Field([], description="Secrets that pull the images.")
+    runtime_class: RuntimeClass = Field("", description="RuntimeClass of the engines' Pods.")
+    image_pull_secrets: list[ObjectName] = Field([], description="Secrets that pull the images.")
     annotations: dict[Text, AnyText] = Field({}, description="Annotations of the engines' Pods.")
     resources: Resources = Field(Resources(), description="CPU and memory of one replica.")
     patches: list[Patch] = Field([], description="The way out where an option is missing.")

@@ -31,6 +31,8 @@ CAPABILITY = r"^[0-9]{1,2}\.[0-9]$"
 SEGMENTS = r"^(/[A-Za-z0-9._~-]+)+/?$"
 HOST_NAME = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+OBJECT_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+IMAGE = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$"
 SECRET_KEY = r"^[-._a-zA-Z0-9]{1,253}$"
 HUB_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 
@@ -170,6 +172,14 @@ HostName = Annotated[
     AfterValidator(_is_no_address),
 ]
 EnvName = Annotated[str, _Matches(ENV_NAME, "the name of an environment variable", "HF_TOKEN")]
+ObjectName = Annotated[
+    Text, _Matches(OBJECT_NAME, "the name of a Kubernetes object", "fast"), Field(max_length=253)
+]
+RuntimeClass = Annotated[
+    str, _Matches(OBJECT_NAME.replace("^", "^(").replace("$", ")?$"), "the name of a RuntimeClass", "nvidia")
+]
+"""May be empty: the node's own runtime."""
+ImageName = Annotated[Text, _Matches(IMAGE, "the name of an image", "registry.example.com/vllm:v0.33.0")]
 SecretKey = Annotated[Text, _Matches(SECRET_KEY, "a key of a Kubernetes Secret", "token")]
 HubId = Annotated[Text, _Matches(HUB_ID, "a Hub id", "Qwen/Qwen3-8B")]
 RoutePath = Annotated[str, _Matches(SEGMENTS, "a path of segments of letters, digits and `._~-`", "/chat")]

@@ -70,7 +70,7 @@ BASE: dict[str, Any] = {
     ],
     "gateway": {"host": "llm.example.com", "auth": "api-key"},
     "storage": {"cache": {"access": "ReadWriteMany"}},
-    "targets": {"docker": {}, "compose": {}, "kubernetes": KUBERNETES, "helm": KUBERNETES},
+    "targets": {"docker": {}, "compose": {}, "kubernetes": KUBERNETES, "helm": copy.deepcopy(KUBERNETES)},
 }
 
 
@@ -198,6 +198,8 @@ FOR_CLUSTERS: dict[str, Any] = {
     "routing": "ingress",
     "ingress.class": "traefik",
     "gateway.class": Row({"gateway": {"class": "eg"}}, {"gateway": {}}),
+    "gateway.port": Row({"gateway.port": 8000}, {"gateway": {"class": "traefik"}}),
+    "gateway.tls_port": Row({"gateway.tls_port": 8443}, {"gateway": {"class": "traefik", "port": 8000}}),
     "gateway.name": "another",
     "gateway.namespace": "another",
     "gateway.section": "another",

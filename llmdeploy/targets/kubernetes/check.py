@@ -141,6 +141,21 @@ def _gateway(plan: Plan, options: Kubernetes, path: Path) -> Iterator[Diagnostic
             (*path, "class"),
             help="keep one of the two",
         )
+    for key in ("port", "tls_port"):
+        if gateway.name and key in gateway.model_fields_set:
+            yield Diagnostic(
+                "LD106",
+                f"`{key}` is that of a Gateway to be made, and `name` is one that is there",
+                (*path, key),
+                help="keep one of the two",
+            )
+    if "tls_port" in gateway.model_fields_set and not gateway.name and plan.gateway.tls_secret is None:
+        yield Diagnostic(
+            "LD510",
+            "`tls_port` is not used without `gateway.tls`",
+            (*path, "tls_port"),
+            help="remove it, or name a certificate in `gateway.tls.secret`",
+        )
     for key in ("namespace", "section"):
         if getattr(gateway, key) and not gateway.name:
             yield Diagnostic(

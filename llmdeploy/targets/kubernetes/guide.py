@@ -15,8 +15,8 @@ from llmdeploy.targets.kubernetes.values import GATEWAY_CLASS, values
 KEPT = ("Namespace", "PersistentVolumeClaim")
 _TRAEFIK = (
     "Traefik reads Gateways with `providers.kubernetesGateway.enabled=true`, and takes a listener only on the "
-    "port of one of its entry points: set `ports.web.port=80` and `ports.websecure.port=443` in its chart, "
-    "which has 8000 and 8443, or patch the Gateway's ports."
+    "port of one of its entry points. Its chart has 8000 and 8443: write `gateway: {port: 8000, tls_port: 8443}` "
+    "under `targets.kubernetes`, or set `ports.web.port=80` and `ports.websecure.port=443` in the chart."
 )
 
 

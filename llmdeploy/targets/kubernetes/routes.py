@@ -39,7 +39,7 @@ def _gateway(plan: Plan, options: Kubernetes) -> list[Object]:
         return []
     spec = {
         "gatewayClassName": options.gateway.class_ or GATEWAY_CLASS,
-        "listeners": httproute.listeners(plan.gateway),
+        "listeners": httproute.listeners(plan.gateway, options.gateway.port, options.gateway.tls_port),
     }
     marks = project_labels(plan.name, "gateway")
     made = [object_of(API, "Gateway", plan.name, marks, spec=spec)]

@@ -45,6 +45,8 @@ def _routing(plan: Plan, options: Kubernetes) -> dict[str, Any]:
         "tlsSecret": plan.gateway.tls_secret or "",
         "gateway": {
             "className": gateway.class_ or GATEWAY_CLASS,
+            "port": gateway.port,
+            "tlsPort": gateway.tls_port,
             "name": gateway.name or "",
             "namespace": gateway.namespace or "",
             "section": gateway.section or "",
