@@ -1,6 +1,6 @@
 # `make` prints the targets. Everything is installed below this folder: .venv and .tools.
 .DEFAULT_GOAL := help
-.PHONY: help demo dev tools oracles check fix test goldens bench schemas catalogs clean
+.PHONY: help demo dev tools oracles check fix test cover goldens bench schemas catalogs clean
 
 PY := .venv/bin/python
 # Tests marked with one xdist_group share a worker: an engine's parser takes seconds to start.
@@ -42,6 +42,9 @@ fix: dev ## Format, and apply the linter's safe fixes
 
 test: dev tools ## Run the tests
 	$(PYTEST)
+
+cover: dev tools ## Run the tests and say which lines of the package none of them reaches
+	$(PYTEST) --cov=llmdeploy --cov-report=term-missing:skip-covered
 
 goldens: dev tools ## Run the tests and rewrite the golden files; review the diff
 	$(PYTEST) --update-goldens
