@@ -1,0 +1,178 @@
+"""Boots every model of a plan as processes of this machine, the gateway before them, and takes them down again."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from llmdeploy.gateways import nginx
+from llmdeploy.plan.model import Plan, Service
+from llmdeploy.runtime.http import Client, Unreachable
+from llmdeploy.runtime.runner import CannotRun, Child, stop
+from llmdeploy.runtime.smoke import local
+from llmdeploy.runtime.smoke.local import HOST, CannotBoot, Site
+
+Tell = Callable[[str], None]
+_PERIOD_S = 0.5
+_REPORT_S = 5.0
+_GRACE_S = 20.0
+_GATEWAY_READY_S = 10.0
+# A line that names an error as Python or argparse do; the frames of a traceback are indented.
+_REASON = re.compile(r"(?:^|\s)((?:[\w.]*(?:Error|Exception)|error): \S.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Booted:
+    """What runs: the URLs of each model's replicas, and of the gateway where there is one."""
+
+    replicas: Mapping[str, tuple[str, ...]]
+    gateway: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`directory` holds llm.yaml; `programs` is searched before PATH; `ready_s` is instead of the plan's."""
+
+    directory: Path
+    programs: Path | None = None
+    ready_s: float | None = None
+
+
+@contextmanager
+def booted(plan: Plan, place: Place, tell: Tell) -> Iterator[Booted]:
+    """Run the plan until the end of the block. Raises CannotBoot, and leaves nothing behind in any case."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="llmdeploy-")))
+        ports = iter(_free_ports(sum(service.replicas for service in plan.services)))
+        children: list[tuple[Service, int, Child]] = []
+        stack.callback(lambda: stop([child for _, _, child in children], _GRACE_S))
+        for service in plan.services:
+            for index in range(service.replicas):
+                port = next(ports)
+                children.append((service, port, _start(service, index, port, place, home, tell)))
+        for service, port, child in children:
+            _wait(service, port, child, place.ready_s or service.ready_timeout_s, tell)
+        urls = {
+            service.name: tuple(f"http://{HOST}:{port}" for each, port, _ in children if each is service)
+            for service in plan.services
+        }
+        gateway = stack.enter_context(gate(plan, urls)) if plan.routes and _nginx() else None
+        if plan.routes and gateway is None:
+            tell("nginx is not installed: the routes are not asked")
+        yield Booted(urls, gateway)
+
+
+@contextmanager
+def gate(plan: Plan, urls: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """Run the gateway that docker and Compose have, in front of models at these URLs; gives its own."""
+    program = _nginx()
+    if program is None:
+        raise CannotBoot("nginx is not installed")
+    (port,) = _free_ports(1)
+    addresses = {name: [url.removeprefix("http://") for url in each] for name, each in urls.items()}
+    with tempfile.TemporaryDirectory(prefix="llmdeploy-") as home:
+        file = Path(home, "nginx.conf")
+        file.write_text(nginx.config(plan, addresses, None, f"{HOST}:{port}"))
+        argv = (program, "-p", home, "-e", "stderr", "-c", str(file), "-g", "daemon off;")
+        child = Child(argv, os.environ, Path(home, "log"))
+        try:
+            _until_ready("nginx", Client(f"http://{HOST}:{port}"), "/healthz", child, _GATEWAY_READY_S)
+            yield f"http://{HOST}:{port}"
+        finally:
+            stop([child], _GRACE_S)
+
+
+def _start(service: Service, index: int, port: int, place: Place, home: Path, tell: Tell) -> Child:
+    command = local.command(service, index, port, Site(place.directory, home, os.environ))
+    path = os.pathsep.join([*([str(place.programs)] if place.programs else []), os.environ.get("PATH", "")])
+    program = shutil.which(command.argv[0], path=path)
+    if program is None:
+        raise CannotBoot(f"`{service.name}`: `{command.argv[0]}` is not on PATH; name its directory")
+    env = {**os.environ, "PATH": path, **command.env}
+    without = f", without the container's {', '.join(command.dropped)}" if command.dropped else ""
+    tell(f"{service.name}: starting {program} on {HOST}:{port} for port {service.launch.port}{without}")
+    try:
+        return Child((program, *command.argv[1:]), env, home / f"{service.name}-{index}.log")
+    except CannotRun as error:
+        raise CannotBoot(f"`{service.name}`: {error}") from error
+
+
+def _wait(service: Service, port: int, child: Child, limit_s: float, tell: Tell) -> None:
+    start = time.monotonic()
+    client = Client(f"http://{HOST}:{port}", deadline_s=service.probes.startup.timeout_s)
+
+    told = start
+
+    def report(status: str) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= _REPORT_S:
+            told = now
+            tell(f"{service.name}: {now - start:.0f} s, {status}; {_last_line(child.log)}")
+
+    _until_ready(service.name, client, service.probes.startup.path, child, limit_s, report)
+    tell(f"{service.name}: ready in {time.monotonic() - start:.1f} s")
+
+
+def _until_ready(
+    name: str, client: Client, path: str, child: Child, limit_s: float, report: Tell = lambda status: None
+) -> None:
+    """Ask until the answer is 200. Raises CannotBoot when the program ends, or when the time is up."""
+    end = time.monotonic() + limit_s
+    while True:
+        left = end - time.monotonic()
+        try:
+            status = str(replace(client, deadline_s=max(0.1, min(client.deadline_s, left))).get(path).status)
+        except Unreachable as error:
+            status = str(error)
+        # First whether it still runs: the port could be another program's.
+        if child.status is not None:
+            raise CannotBoot(f"`{name}` ended with status {child.status}: {reason(child.log)}")
+        if status == "200":
+            return
+        if left <= 0:
+            raise CannotBoot(f"`{name}` is not ready after {limit_s:g} s ({status}): {_last_line(child.log)}")
+        report(status)
+        time.sleep(_PERIOD_S)
+
+
+def reason(log: Path) -> str:
+    """Return the last error that a log names, else its last line."""
+    named = [found[1] for line in _lines(log) if (found := _REASON.search(line))]
+    return named[-1] if named else _last_line(log)
+
+
+def _last_line(log: Path) -> str:
+    lines = _lines(log)
+    return lines[-1] if lines else "no log yet"
+
+
+def _lines(log: Path) -> list[str]:
+    """Return the lines at the end of a log, without control characters."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 65536))
+        text = file.read().decode("utf-8", "replace")
+    cleaned = (re.sub(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f]", "", line).strip() for line in text.splitlines())
+    return [line for line in cleaned if line]
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return ports that nobody has now; all are held until all are known, so they differ."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((HOST, 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _nginx() -> str | None:
+    # Debian keeps it in /usr/sbin, which is not on an ordinary user's PATH.
+    return shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
