@@ -51,6 +51,8 @@ def command(
     With --runtime process each model is asked directly and through its routes; everything that was started is
     ended again, also on Ctrl-C. Secrets are read from the variables that SPEC names.
 
+    The requests are those of the OpenAI API; TGI refuses its form of response_format, so `schema` fails there.
+
     Exit status: 0 fine, 1 errors in SPEC, 2 usage, 3 a check failed or nothing could be asked.
     """
     from llmdeploy.runtime.smoke import report
@@ -144,12 +146,14 @@ def _outside(plan: Plan, url: str, key: str | None) -> list[Door]:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let a SIGTERM unwind the stack as Ctrl-C does, so that what was started is ended."""
-    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    """Let SIGTERM, and a terminal that goes, unwind the stack as Ctrl-C does: what was started is ended."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda got, frame: sys.exit(128 + got)) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _tell(message: str) -> None:

@@ -25,6 +25,7 @@ from llmdeploy.runtime.smoke.boot import Booted, Place, booted, gate
 
 pytestmark = [pytest.mark.needs("nginx"), pytest.mark.xdist_group("vllm-serving")]
 
+ENDINGS = {"ctrl-c": signal.SIGINT, "sigterm": signal.SIGTERM, "hangup": signal.SIGHUP}
 THROUGH_THE_ROUTE = ["name", "chat", "stream", "schema", "key", "closed"]
 
 
@@ -110,7 +111,7 @@ def test_it_boots_asks_and_leaves_nothing_behind(folder: Path) -> None:
     assert time.monotonic() - started < 200
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+@pytest.mark.parametrize("number", list(ENDINGS.values()), ids=list(ENDINGS))
 def test_an_interrupted_boot_leaves_nothing_behind(folder: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(command(folder), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr

@@ -26,12 +26,22 @@ class Outcome:
 class Door:
     """A way to a model. `endpoints` is what it lets through; None is everything."""
 
-    model: str
+    service: Service
     via: str
     client: Client
-    served_names: tuple[str, ...]
-    probes: Probes
     endpoints: tuple[Endpoint, ...] | None = None
+
+    @property
+    def model(self) -> str:
+        return self.service.name
+
+    @property
+    def served_names(self) -> tuple[str, ...]:
+        return self.service.served_names
+
+    @property
+    def probes(self) -> Probes:
+        return self.service.probes
 
     def lets_through(self, path: str) -> bool:
         return self.endpoints is None or any(_fits(end, path) for end in self.endpoints)
@@ -48,7 +58,7 @@ def _fits(endpoint: Endpoint, path: str) -> bool:
 
 
 def direct(service: Service, url: str, key: str | None, via: str = DIRECT) -> Door:
-    return Door(service.name, via, Client(url, key), service.served_names, service.probes)
+    return Door(service, via, Client(url, key))
 
 
 def routed(plan: Plan, url: str, key: str | None) -> list[Door]:
@@ -58,6 +68,4 @@ def routed(plan: Plan, url: str, key: str | None) -> list[Door]:
 
 def _through(service: Service, route: Route, url: str, key: str | None) -> Door:
     client = Client(url.rstrip("/") + route.path, key)
-    return Door(
-        service.name, route.path or "/", client, service.served_names, service.probes, route.endpoints
-    )
+    return Door(service, route.path or "/", client, route.endpoints)
