@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +27,8 @@ _GRACE_S = 20.0
 _GATEWAY_READY_S = 10.0
 # A line that names an error as Python or argparse do; the frames of a traceback are indented.
 _REASON = re.compile(r"(?:^|\s)((?:[\w.]*(?:Error|Exception)|error): \S.*)")
+# vLLM's last error only points at the one that its worker wrote before.
+_ABOVE = "See root cause above"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +48,40 @@ class Place:
     ready_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A program of ours that serves: one replica of a model, or the gateway."""
+
+    name: str
+    port: int
+    child: Child
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def check(self) -> None:
+        """Raise CannotBoot when it has ended."""
+        if self.child.status is not None:
+            raise CannotBoot(f"`{self.name}` ended with status {self.child.status}: {reason(self.child.log)}")
+
+
 @contextmanager
 def booted(plan: Plan, place: Place, tell: Tell) -> Iterator[Booted]:
     """Run the plan until the end of the block. Raises CannotBoot, and leaves nothing behind in any case."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="llmdeploy-")))
         ports = iter(_free_ports(sum(service.replicas for service in plan.services)))
-        children: list[tuple[Service, int, Child]] = []
-        stack.callback(lambda: stop([child for _, _, child in children], _GRACE_S))
+        units: list[_Unit] = []
+        stack.callback(lambda: stop([unit.child for unit in units], _GRACE_S))
         for service in plan.services:
             for index in range(service.replicas):
-                port = next(ports)
-                children.append((service, port, _start(service, index, port, place, home, tell)))
-        for service, port, child in children:
-            _wait(service, port, child, place.ready_s or service.ready_timeout_s, tell)
+                # Not extend(): those before one that fails have to be ended.
+                units.append(_start(service, index, next(ports), place, home, tell))  # noqa: PERF401
+        for unit in units:
+            _wait(unit, plan.service(unit.name), place, units, tell)
         urls = {
-            service.name: tuple(f"http://{HOST}:{port}" for each, port, _ in children if each is service)
+            service.name: tuple(unit.url for unit in units if unit.name == service.name)
             for service in plan.services
         }
         gateway = stack.enter_context(gate(plan, urls)) if plan.routes and _nginx() else None
@@ -82,15 +102,15 @@ def gate(plan: Plan, urls: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
         file = Path(home, "nginx.conf")
         file.write_text(nginx.config(plan, addresses, None, f"{HOST}:{port}"))
         argv = (program, "-p", home, "-e", "stderr", "-c", str(file), "-g", "daemon off;")
-        child = Child(argv, os.environ, Path(home, "log"))
+        unit = _Unit("nginx", port, _child("nginx", argv, os.environ, Path(home, "log")))
         try:
-            _until_ready("nginx", Client(f"http://{HOST}:{port}"), "/healthz", child, _GATEWAY_READY_S)
-            yield f"http://{HOST}:{port}"
+            _until_ready(unit, Client(unit.url), "/healthz", [unit], _GATEWAY_READY_S)
+            yield unit.url
         finally:
-            stop([child], _GRACE_S)
+            stop([unit.child], _GRACE_S)
 
 
-def _start(service: Service, index: int, port: int, place: Place, home: Path, tell: Tell) -> Child:
+def _start(service: Service, index: int, port: int, place: Place, home: Path, tell: Tell) -> _Unit:
     command = local.command(service, index, port, Site(place.directory, home, os.environ))
     path = os.pathsep.join([*([str(place.programs)] if place.programs else []), os.environ.get("PATH", "")])
     program = shutil.which(command.argv[0], path=path)
@@ -99,33 +119,42 @@ def _start(service: Service, index: int, port: int, place: Place, home: Path, te
     env = {**os.environ, "PATH": path, **command.env}
     without = f", without the container's {', '.join(command.dropped)}" if command.dropped else ""
     tell(f"{service.name}: starting {program} on {HOST}:{port} for port {service.launch.port}{without}")
+    child = _child(service.name, (program, *command.argv[1:]), env, home / f"{service.name}-{index}.log")
+    return _Unit(service.name, port, child)
+
+
+def _child(name: str, argv: Sequence[str], env: Mapping[str, str], log: Path) -> Child:
     try:
-        return Child((program, *command.argv[1:]), env, home / f"{service.name}-{index}.log")
+        return Child(argv, env, log)
     except CannotRun as error:
-        raise CannotBoot(f"`{service.name}`: {error}") from error
+        raise CannotBoot(f"`{name}`: {error}") from error
 
 
-def _wait(service: Service, port: int, child: Child, limit_s: float, tell: Tell) -> None:
-    start = time.monotonic()
-    client = Client(f"http://{HOST}:{port}", deadline_s=service.probes.startup.timeout_s)
-
-    told = start
+def _wait(unit: _Unit, service: Service, place: Place, units: Sequence[_Unit], tell: Tell) -> None:
+    told = start = time.monotonic()
 
     def report(status: str) -> None:
         nonlocal told
         now = time.monotonic()
         if now - told >= _REPORT_S:
             told = now
-            tell(f"{service.name}: {now - start:.0f} s, {status}; {_last_line(child.log)}")
+            tell(f"{unit.name}: {now - start:.0f} s, {status}; {_last_line(unit.child.log)}")
 
-    _until_ready(service.name, client, service.probes.startup.path, child, limit_s, report)
-    tell(f"{service.name}: ready in {time.monotonic() - start:.1f} s")
+    probe = service.probes.startup
+    client = Client(unit.url, deadline_s=probe.timeout_s)
+    _until_ready(unit, client, probe.path, units, place.ready_s or service.ready_timeout_s, report)
+    tell(f"{unit.name}: ready in {time.monotonic() - start:.1f} s")
 
 
 def _until_ready(
-    name: str, client: Client, path: str, child: Child, limit_s: float, report: Tell = lambda status: None
+    unit: _Unit,
+    client: Client,
+    path: str,
+    units: Sequence[_Unit],
+    limit_s: float,
+    report: Tell = lambda status: None,
 ) -> None:
-    """Ask until the answer is 200. Raises CannotBoot when the program ends, or when the time is up."""
+    """Ask until the answer is 200. Raises CannotBoot when one of `units` ends, or when the time is up."""
     end = time.monotonic() + limit_s
     while True:
         left = end - time.monotonic()
@@ -133,20 +162,21 @@ def _until_ready(
             status = str(replace(client, deadline_s=max(0.1, min(client.deadline_s, left))).get(path).status)
         except Unreachable as error:
             status = str(error)
-        # First whether it still runs: the port could be another program's.
-        if child.status is not None:
-            raise CannotBoot(f"`{name}` ended with status {child.status}: {reason(child.log)}")
+        # First whether all still run: another program could have the port, and one that ends is not waited for.
+        for each in units:
+            each.check()
         if status == "200":
             return
         if left <= 0:
-            raise CannotBoot(f"`{name}` is not ready after {limit_s:g} s ({status}): {_last_line(child.log)}")
+            last = _last_line(unit.child.log)
+            raise CannotBoot(f"`{unit.name}` is not ready after {limit_s:g} s ({status}): {last}")
         report(status)
         time.sleep(_PERIOD_S)
 
 
 def reason(log: Path) -> str:
     """Return the last error that a log names, else its last line."""
-    named = [found[1] for line in _lines(log) if (found := _REASON.search(line))]
+    named = [found[1] for line in _lines(log) if (found := _REASON.search(line)) and _ABOVE not in line]
     return named[-1] if named else _last_line(log)
 
 
