@@ -6,11 +6,14 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,27 @@ class Child:
         except subprocess.TimeoutExpired:
             return False
         return True
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Let the signals that end us wait until the end of the block.
+
+    Otherwise one could come when a program is started and nobody knows of it yet. They are not masked, for
+    the program would inherit the mask.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals go to the main thread alone
+        return
+    waiting: list[int] = []
+    before = {number: signal.signal(number, lambda got, frame: waiting.append(got)) for number in _ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for got in waiting:
+            signal.raise_signal(got)
 
 
 def stop(children: Sequence[Child], grace_s: float) -> None:

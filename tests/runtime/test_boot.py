@@ -28,10 +28,12 @@ def failure(plan: Plan, place: Place) -> str:
 def test_one_that_ends_is_told_at_once_while_another_still_loads(tmp_path: Path) -> None:
     alive = tmp_path / "alive"
     slow = script("slow", f"while touch {alive}; do sleep 0.1; done")
-    broken = script("broken", "echo 'ValueError: no such thing'; echo bye; exit 4")
+    broken = script(
+        "broken", f"until [ -e {alive} ]; do sleep 0.05; done; echo 'ValueError: nothing'; echo bye; exit 4"
+    )
     started = time.monotonic()
     told = failure(plans.plan(slow, broken), Place(tmp_path, ready_s=30))
-    assert told == "`broken` ended with status 4: ValueError: no such thing"
+    assert told == "`broken` ended with status 4: ValueError: nothing"
     assert time.monotonic() - started < 15
     alive.unlink()
     time.sleep(0.3)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from llmdeploy.runtime.runner import CannotRun, Child, stop
+from llmdeploy.runtime.runner import CannotRun, Child, held, stop
 
 STUBBORN = "trap '' TERM; sleep 60 & echo $!; wait; wait"
 
@@ -58,6 +59,15 @@ def test_what_a_program_leaves_behind_is_ended_too(tmp_path: Path) -> None:
     assert running(grandchild)
     stop([child], grace_s=0.2)
     assert gone(grandchild)
+
+
+def test_a_signal_waits_until_the_program_is_known() -> None:
+    known = []
+    with pytest.raises(KeyboardInterrupt), held():
+        signal.raise_signal(signal.SIGINT)
+        known.append("child")
+    assert known == ["child"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ def proxy(
     host = urlsplit(upstream).netloc
 
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
+
         def do_GET(self) -> None:
             self.relay(None)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from llmdeploy.gateways import nginx
 from llmdeploy.plan.model import Plan, Service
 from llmdeploy.runtime.http import Client, Unreachable
-from llmdeploy.runtime.runner import CannotRun, Child, stop
+from llmdeploy.runtime.runner import CannotRun, Child, held, stop
 from llmdeploy.runtime.smoke import local
 from llmdeploy.runtime.smoke.local import HOST, CannotBoot, Site
 
@@ -76,8 +76,8 @@ def booted(plan: Plan, place: Place, tell: Tell) -> Iterator[Booted]:
         stack.callback(lambda: stop([unit.child for unit in units], _GRACE_S))
         for service in plan.services:
             for index in range(service.replicas):
-                # Not extend(): those before one that fails have to be ended.
-                units.append(_start(service, index, next(ports), place, home, tell))  # noqa: PERF401
+                with held():
+                    units.append(_start(service, index, next(ports), place, home, tell))
         for unit in units:
             _wait(unit, plan.service(unit.name), place, units, tell)
         urls = {
@@ -102,12 +102,15 @@ def gate(plan: Plan, urls: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
         file = Path(home, "nginx.conf")
         file.write_text(nginx.config(plan, addresses, None, f"{HOST}:{port}"))
         argv = (program, "-p", home, "-e", "stderr", "-c", str(file), "-g", "daemon off;")
-        unit = _Unit("nginx", port, _child("nginx", argv, os.environ, Path(home, "log")))
+        units: list[_Unit] = []
         try:
-            _until_ready(unit, Client(unit.url), "/healthz", [unit], _GATEWAY_READY_S)
+            with held():
+                units.append(_Unit("nginx", port, _child("nginx", argv, os.environ, Path(home, "log"))))
+            (unit,) = units
+            _until_ready(unit, Client(unit.url), "/healthz", units, _GATEWAY_READY_S)
             yield unit.url
         finally:
-            stop([unit.child], _GRACE_S)
+            stop([unit.child for unit in units], _GRACE_S)
 
 
 def _start(service: Service, index: int, port: int, place: Place, home: Path, tell: Tell) -> _Unit:

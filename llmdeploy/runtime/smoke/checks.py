@@ -30,7 +30,7 @@ _DONE = "[DONE]"
 # Tokens of one answer are further apart than this, those that waited in a buffer are not.
 _APART_S = 0.0005
 _FEW = 4
-_TRIES = 3
+_TRIES = 5
 
 Check = Callable[[Door], str]
 
@@ -112,7 +112,7 @@ def stream(door: Door) -> str:
 
 def _arrivals(door: Door) -> list[float]:
     """Return when each chunk of a streamed answer came."""
-    question = _question(door, "Count from one to forty, in words.", max_tokens=64)
+    question = _question(door, "Count from one to forty, in words.", max_tokens=128)
     try:
         pieces = list(door.client.stream(CHAT, {**question, "stream": True}))
     except Rejected as rejected:
