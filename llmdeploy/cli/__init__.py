@@ -19,6 +19,7 @@ _COMMANDS = {
     "validate": "Check an llm.yaml; every error with its line and remedy.",
     "plan": "Show what would run: engine, command line, GPUs, URLs, and why.",
     "build": "Compile an llm.yaml into deployment artifacts.",
+    "smoke-test": "Ask every model of a deployment, or of one that is booted for it, whether it serves.",
     "engines": "Show what each engine can do.",
     "explain": "Explain a diagnostic code.",
     "schema": "Print the JSON Schema of llm.yaml.",
@@ -37,7 +38,7 @@ class LazyGroup(click.Group):
         name = _ALIASES.get(cmd_name, cmd_name)
         if name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"llmdeploy.cli.{name}").command
+        command: click.Command = importlib.import_module(f"llmdeploy.cli.{name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -18,6 +18,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 INVALID = 1
 """Exit status: errors in llm.yaml."""
+FAILED = 3
+"""Exit status: what runs, or should run, is not what llm.yaml says."""
 
 spec_argument = click.argument("spec", default="llm.yaml", type=click.Path(path_type=str), required=False)
 strict_option = click.option("--strict", is_flag=True, help="Make warnings fail.")

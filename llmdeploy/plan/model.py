@@ -188,6 +188,8 @@ class Service:
     why: tuple[Why, ...] = ()
     memory_gib: float | None = None
     """Host memory of the pool's node that this replica may take, where llm.yaml states it (CPU pools)."""
+    structured_output: bool = True
+    """Whether answers can be held to a JSON Schema; the launch already says so to the engine."""
 
     def mount(self, kind: MountKind) -> Mount | None:
         return next((m for m in self.mounts if m.kind is kind), None)

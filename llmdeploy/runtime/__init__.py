@@ -1,1 +1,1 @@
-"""What touches the world while something runs: other programs."""
+"""What touches the world while something runs: other programs, and models that are asked over HTTP."""

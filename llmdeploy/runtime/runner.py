@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +60,83 @@ class Subprocess:
         except OSError as error:
             raise CannotRun(f"`{argv[0]}` cannot be started: {error.strerror}") from error
         return Completed(done.returncode, done.stdout, done.stderr)
+
+
+class Child:
+    """A program that runs beside us, in a process group of its own, with all its output in `log`.
+
+    It does not get the Ctrl-C that is meant for us, so whoever starts it ends it.
+    """
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str], log: Path) -> None:
+        self.log = log
+        with log.open("wb") as output:
+            try:
+                self._process = subprocess.Popen(
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=dict(env),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise CannotRun(f"`{argv[0]}` cannot be started: {error.strerror}") from error
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """The exit status, or None while it runs."""
+        return self._process.poll()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the whole group, while there is one."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+    def reap(self, timeout: float) -> bool:
+        """Wait for the end of the program itself; say whether it came."""
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Let the signals that end us wait until the end of the block.
+
+    Otherwise one could come when a program is started and nobody knows of it yet. They are not masked, for
+    the program would inherit the mask.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals go to the main thread alone
+        return
+    waiting: list[int] = []
+    before = {number: signal.signal(number, lambda got, frame: waiting.append(got)) for number in _ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for got in waiting:
+            signal.raise_signal(got)
+
+
+def stop(children: Sequence[Child], grace_s: float) -> None:
+    """End all of them and all that they started: asked first, killed after `grace_s`, or on a second Ctrl-C."""
+    try:
+        for child in children:
+            child.signal(signal.SIGTERM)
+        end = time.monotonic() + grace_s
+        for child in children:
+            child.reap(max(0, end - time.monotonic()))
+    finally:
+        for child in children:
+            # Also after its own end: what it started may be left.
+            child.signal(signal.SIGKILL)
+            child.reap(5)

@@ -39,7 +39,7 @@ DOORS: dict[str, set[str]] = {
     "targets": {"plan.model", "gateways", "emit", "diagnostics", "spec.targets", "resources"},
     "registry": {"engines.base", "targets.base"},
     "starter": {"catalog", "checks.fit", "emit", "facts", "numbers"},
-    "runtime": {"plan.model", "emit", "diagnostics"},
+    "runtime": {"plan.model", "emit", "diagnostics", "gateways"},
     "compiler": {
         *("checks", "diagnostics", "emit", "facts", "plan", "registry", "source", "spec", "targets.base")
     },

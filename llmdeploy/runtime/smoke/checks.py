@@ -1,0 +1,202 @@
+"""What is asked of a model. A check returns what it saw, or raises Fault with what is wrong.
+
+The requests are those of the OpenAI API. TGI has another form of `response_format` and refuses this one, and
+the engines' native requests are not asked: the plan does not say yet which engine takes which.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from llmdeploy.runtime.http import Answer, Rejected, Unreachable
+from llmdeploy.runtime.smoke.model import Door, Outcome
+
+CHAT = "/v1/chat/completions"
+# Bounded, so that a model of random weights ends as well. The question does not speak of JSON: a model that is
+# not held to the schema answers in prose.
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "colour": {"enum": ["red", "green", "blue"]},
+        "leaves": {"type": "integer", "minimum": 1, "maximum": 9},
+    },
+    "required": ["colour", "leaves"],
+    "additionalProperties": False,
+}
+_DONE = "[DONE]"
+# Tokens of one answer are further apart than this, those that waited in a buffer are not.
+_APART_S = 0.0005
+_FEW = 4
+_TRIES = 5
+
+Check = Callable[[Door], str]
+
+
+class Fault(Exception):  # noqa: N818  what is wrong with the deployment, not with us
+    """A check does not hold; the text says what was seen instead."""
+
+
+def ask(door: Door, *, keyed: bool) -> Iterator[Outcome]:
+    """Put every check that fits to the door. `keyed`: the deployment asks for a key."""
+    for name, check in _checks(door, keyed):
+        start = time.monotonic()
+        try:
+            ok, detail = True, check(door)
+        except (Fault, Unreachable) as fault:
+            ok, detail = False, str(fault)
+        yield Outcome(door.model, door.via, name, ok, detail, round(time.monotonic() - start, 3))
+
+
+def _checks(door: Door, keyed: bool) -> Iterator[tuple[str, Check]]:
+    if door.lets_through(door.probes.liveness.path):
+        yield "live", live
+    if door.lets_through(door.probes.readiness.path):
+        yield "ready", ready
+    yield from (("name", name), ("chat", chat), ("stream", stream))
+    if door.service.structured_output:
+        yield "schema", schema
+    if keyed:
+        yield "key", key
+    if door.endpoints is not None:
+        yield "closed", closed
+
+
+def live(door: Door) -> str:
+    return _probe(door, door.probes.liveness.path)
+
+
+def ready(door: Door) -> str:
+    return _probe(door, door.probes.readiness.path)
+
+
+def _probe(door: Door, path: str) -> str:
+    _expect(200, door.client.get(path))
+    return f"GET {path} is 200"
+
+
+def name(door: Door) -> str:
+    """Every name that llm.yaml promises is listed."""
+    listing = _expect(200, door.client.get("/v1/models")).json()
+    served = {str(model["id"]) for model in _items(listing, "data") if "id" in model}
+    missing = [wanted for wanted in door.served_names if wanted not in served]
+    if missing:
+        raise Fault(f"does not serve {_listed(missing)}, but {_listed(sorted(served)) or 'nothing'}")
+    return f"serves {_listed(door.served_names)}"
+
+
+def chat(door: Door) -> str:
+    limit = 8
+    answer = _expect(200, door.client.post(CHAT, _question(door, "Say hello.", max_tokens=limit)))
+    _content(answer)
+    usage = answer.json().get("usage")
+    tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    if not isinstance(tokens, int) or not 1 <= tokens <= limit:
+        raise Fault(f"was asked for 1 to {limit} tokens and counts {tokens!r}")
+    return f"{tokens} tokens"
+
+
+def stream(door: Door) -> str:
+    """The answer comes in pieces, as they are made, and ends as the API says."""
+    # A busy machine may hold back one answer, from us or from the engine; a buffer holds back all.
+    for _ in range(_TRIES):
+        times = _arrivals(door)
+        bursts = _bursts(times)
+        # An engine may send a few tokens at once, a buffer sends many.
+        if bursts >= _FEW and bursts * _FEW >= len(times):
+            return f"{len(times)} chunks in {times[-1] - times[0]:.2f} s"
+    raise Fault(f"the stream is buffered: {len(times)} chunks arrive in {bursts} bursts")
+
+
+def _arrivals(door: Door) -> list[float]:
+    """Return when each chunk of a streamed answer came."""
+    question = _question(door, "Count from one to forty, in words.", max_tokens=128)
+    try:
+        pieces = list(door.client.stream(CHAT, {**question, "stream": True}))
+    except Rejected as rejected:
+        raise Fault(f"no stream, but {rejected}") from None
+    if not pieces or pieces[-1][1] != _DONE:
+        last = pieces[-1][1][:80] if pieces else "nothing"
+        raise Fault(f"the stream ends with {last!r} instead of {_DONE}")
+    if any("choices" not in (_object(data) or {}) for _, data in pieces[:-1]):
+        raise Fault("a piece of the stream is no chat completion chunk")
+    return [at for at, _ in pieces[:-1]]
+
+
+def _bursts(times: list[float]) -> int:
+    """Return how many groups of arrivals there are, with a pause before each."""
+    return sum(at - before > _APART_S for before, at in zip([float("-inf"), *times], times, strict=False))
+
+
+def schema(door: Door) -> str:
+    """An answer that is held to a JSON Schema keeps it."""
+    from jsonschema import Draft202012Validator
+
+    form = {"type": "json_schema", "json_schema": {"name": "plant", "schema": SCHEMA, "strict": True}}
+    question = _question(door, "Describe a small plant.", max_tokens=64)
+    answer = _expect(200, door.client.post(CHAT, {**question, "response_format": form}))
+    content = _content(answer)
+    try:
+        value = json.loads(content)
+    except ValueError:
+        raise Fault(f"response_format is not applied: the content is not JSON: {content[:80]!r}") from None
+    for error in Draft202012Validator(SCHEMA).iter_errors(value):
+        raise Fault(f"response_format is not applied: {error.message}")
+    return f"content is {json.dumps(value)}"
+
+
+def key(door: Door) -> str:
+    """Who has no key is not served."""
+    _expect(401, door.stranger.client.post(CHAT, _question(door, "Say hello.", max_tokens=1)))
+    return "401 without the key"
+
+
+def closed(door: Door) -> str:
+    """What the engine has, and the route's list has not, stays inside."""
+    inside = (door.probes.liveness.path, "/metrics", "/")
+    path = next((each for each in inside if not door.lets_through(each)), "/not-listed")
+    _expect(404, door.client.get(path))
+    return f"GET {path} is 404"
+
+
+def _question(door: Door, text: str, *, max_tokens: int) -> dict[str, Any]:
+    return {
+        "model": door.served_names[0],
+        "messages": [{"role": "user", "content": text}],
+        "max_tokens": max_tokens,
+        "temperature": 0,
+    }
+
+
+def _expect(status: int, answer: Answer) -> Answer:
+    if answer.status != status:
+        raise Fault(f"status {answer.status} instead of {status}: {answer.excerpt()}".rstrip(": "))
+    return answer
+
+
+def _content(answer: Answer) -> str:
+    for choice in _items(answer.json(), "choices"):
+        message = choice.get("message")
+        if isinstance(message, dict) and "content" in message:
+            # A model that is still thinking has said nothing yet.
+            return str(message["content"] or "")
+    raise Fault(f"no chat completion: {answer.excerpt()}")
+
+
+def _items(document: Any, field: str) -> list[dict[str, Any]]:
+    items = document.get(field) if isinstance(document, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(f"`{each}`" for each in names)

@@ -1,0 +1,81 @@
+"""Booting programs that do not come up: what is said of them, and that none is left."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from support import plans
+
+from llmdeploy.plan.model import Plan, Service
+from llmdeploy.runtime.smoke.boot import Place, booted, reason
+from llmdeploy.runtime.smoke.local import CannotBoot
+
+
+def script(name: str, text: str) -> Service:
+    """A model whose engine is a shell script; bash takes the port as its own first argument."""
+    launch = plans.launch("--port=8000", entrypoint=("bash", "-c", text))
+    return plans.service(name, launch=launch, gpus=plans.gpus([]))
+
+
+def failure(plan: Plan, place: Place) -> str:
+    with pytest.raises(CannotBoot) as caught, booted(plan, place, print):
+        pass
+    return str(caught.value)
+
+
+def test_one_that_ends_is_told_at_once_while_another_still_loads(tmp_path: Path) -> None:
+    alive = tmp_path / "alive"
+    slow = script("slow", f"while touch {alive}; do sleep 0.1; done")
+    broken = script(
+        "broken", f"until [ -e {alive} ]; do sleep 0.05; done; echo 'ValueError: nothing'; echo bye; exit 4"
+    )
+    started = time.monotonic()
+    told = failure(plans.plan(slow, broken), Place(tmp_path, ready_s=30))
+    assert told == "`broken` ended with status 4: ValueError: nothing"
+    assert time.monotonic() - started < 15
+    alive.unlink()
+    time.sleep(0.3)
+    assert not alive.exists(), "the other one still runs"
+
+
+def test_a_deadline_names_the_last_status_and_line(tmp_path: Path) -> None:
+    slow = script("slow", "echo loading shard 3 of 9; sleep 60")
+    told = failure(plans.plan(slow), Place(tmp_path, ready_s=1))
+    assert told == "`slow` is not ready after 1 s (connection refused): loading shard 3 of 9"
+
+
+def test_a_program_that_is_not_installed(tmp_path: Path) -> None:
+    service = plans.service(launch=plans.launch("--port=8000", entrypoint=("no-such-engine",)))
+    assert "`no-such-engine` is not on PATH" in failure(plans.plan(service), Place(tmp_path))
+
+
+def test_programs_are_searched_in_their_own_directory_first(tmp_path: Path) -> None:
+    program = tmp_path / "one"
+    program.write_text("#!/bin/sh\necho this one; exit 5\n")
+    program.chmod(0o755)
+    service = plans.service(launch=plans.launch("--port=8000", entrypoint=("one",)))
+    told = failure(plans.plan(service), Place(tmp_path, programs=tmp_path, ready_s=30))
+    assert told == "`chat` ended with status 5: this one"
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        ("one\ntwo\n\n", "two"),
+        ("", "no log yet"),
+        (
+            "ValueError: first\nRuntimeError: Engine core failed. See root cause above.\nbye\n",
+            "ValueError: first",
+        ),
+        ("(Worker pid=1) ERROR 11-23 [core.py:1] ValueError: 3 heads\n  File x\n", "ValueError: 3 heads"),
+        ("vllm serve: error: unrecognized arguments: --x\n", "error: unrecognized arguments: --x"),
+        ("\x1b[31mKeyError: 'a'\x1b[0m\n", "KeyError: 'a'"),
+        ("There was no error at all\n", "There was no error at all"),
+    ],
+)
+def test_the_reason_in_a_log(log: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(log)
+    assert reason(path) == told
