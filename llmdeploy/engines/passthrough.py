@@ -25,8 +25,7 @@ def add(settings: Settings, table: Table, words: Words) -> None:
     for key, value, path in _accepted(settings, table, words):
         try:
             if table.engine_args == "arguments":
-                flag = (key if key.startswith("-") else f"--{key}").replace("_", "-")
-                words.args += _argument(flag, value, table)
+                words.args += _argument(_flag(key), value, table)
             elif table.engine_args == "environment":
                 words.env[_variable(key, settings)] = _joined(value)
             else:
@@ -84,7 +83,15 @@ def _identity(key: str) -> str:
     return stem(key) + dot + rest.replace("_", "-")
 
 
+def _flag(key: str) -> str:
+    """Return the flag as it is written; what stands behind a dot is a field of the flag's value, not a flag."""
+    name, dot, field = key.partition(".")
+    return (name if name.startswith("-") else f"--{name}").replace("_", "-") + dot + field
+
+
 def _argument(flag: str, value: Any, table: Table) -> list[str]:
+    if isinstance(value, bool) and "." in flag:
+        return [flag, _text(value)]
     if value is True:
         return [flag]
     if value is False:

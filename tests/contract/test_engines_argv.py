@@ -20,7 +20,14 @@ LLAMA = {
     "torch_dtype": "bfloat16",
 }
 VLLMS = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("vllm-0.32", "vllm-0.33")]
-PASSED = {"max-logprobs": 5, "enforce_eager": False, "hf-overrides": {"a": 1}, "seed": 1}
+PASSED = {
+    "max-logprobs": 5,
+    "enforce_eager": False,
+    "hf-overrides": {"a": 1},
+    "seed": 1,
+    "structured-outputs-config.backend": "xgrammar",
+    "structured_outputs_config.disable_any_whitespace": True,
+}
 #: What a dense model takes of RICH.
 DENSE = {name: value for name, value in RICH.items() if name != "expert"}
 

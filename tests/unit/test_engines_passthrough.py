@@ -40,6 +40,10 @@ def said(engine, engine_args, **changes):
             {"structured-outputs-config.backend": "xgrammar"},
             ["--structured-outputs-config.backend", "xgrammar"],
         ),
+        (
+            {"structured_outputs_config.disable_any_whitespace": True},
+            ["--structured-outputs-config.disable_any_whitespace", "true"],
+        ),
         ({"a.b": 1, "a.c": 2}, ["--a.b", "1", "--a.c", "2"]),
         ({"seed": ""}, ["--seed", ""]),
     ],
