@@ -41,7 +41,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
                 at,
                 help="choose another path, like `/chat`",
             )
-        if path.endswith("/v1") and not reserved:
+        if path.endswith("/v1") and route.by is None and not reserved:
             yield Diagnostic(
                 "LD513",
                 f"the engine's own paths begin with /v1, so this route serves `{path}/v1/…`",

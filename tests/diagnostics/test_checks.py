@@ -184,3 +184,11 @@ def test_a_credential_is_found_wherever_it_was_pasted(given: dict[str, str], exp
 def test_a_credential_in_place_of_a_name_is_not_printed() -> None:
     text = f"version: 1\nname: demo\ngpus: {{{GPU}}}\nmodels: {{chat: {{source: Qwen/Qwen3-8B, token: {TOKEN}}}}}\n"
     assert TOKEN not in str(compile(text).diagnostics)
+
+
+def test_the_path_of_routing_by_model_repeats_nothing() -> None:
+    text = (
+        f"version: 1\nname: demo\ngpus: {{{GPU}}}\nmodels: {{chat: {{source: Qwen/Qwen3-8B}}}}\n"
+        "routes: [{path: /v1, by: model}]\n"
+    )
+    assert [found.code for found in compile(text).diagnostics] == ["LD110"]
