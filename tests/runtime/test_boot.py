@@ -9,7 +9,7 @@ import pytest
 from support import plans
 
 from llmdeploy.plan.model import Plan, Service
-from llmdeploy.runtime.smoke.boot import Place, booted, reason
+from llmdeploy.runtime.smoke.boot import Place, booted
 from llmdeploy.runtime.smoke.local import CannotBoot
 
 
@@ -58,24 +58,3 @@ def test_programs_are_searched_in_their_own_directory_first(tmp_path: Path) -> N
     service = plans.service(launch=plans.launch("--port=8000", entrypoint=("one",)))
     told = failure(plans.plan(service), Place(tmp_path, programs=tmp_path, ready_s=30))
     assert told == "`chat` ended with status 5: this one"
-
-
-@pytest.mark.parametrize(
-    ("log", "told"),
-    [
-        ("one\ntwo\n\n", "two"),
-        ("", "no log yet"),
-        (
-            "ValueError: first\nRuntimeError: Engine core failed. See root cause above.\nbye\n",
-            "ValueError: first",
-        ),
-        ("(Worker pid=1) ERROR 11-23 [core.py:1] ValueError: 3 heads\n  File x\n", "ValueError: 3 heads"),
-        ("vllm serve: error: unrecognized arguments: --x\n", "error: unrecognized arguments: --x"),
-        ("\x1b[31mKeyError: 'a'\x1b[0m\n", "KeyError: 'a'"),
-        ("There was no error at all\n", "There was no error at all"),
-    ],
-)
-def test_the_reason_in_a_log(log: str, told: str, tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    path.write_text(log)
-    assert reason(path) == told

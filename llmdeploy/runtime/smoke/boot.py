@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from llmdeploy.gateways import nginx
 from llmdeploy.plan.model import Plan, Service
+from llmdeploy.runtime import logs
 from llmdeploy.runtime.http import Client, Unreachable
 from llmdeploy.runtime.runner import CannotRun, Child, held, stop
 from llmdeploy.runtime.smoke import local
@@ -25,10 +25,6 @@ _PERIOD_S = 0.5
 _REPORT_S = 5.0
 _GRACE_S = 20.0
 _GATEWAY_READY_S = 10.0
-# A line that names an error as Python or argparse do; the frames of a traceback are indented.
-_REASON = re.compile(r"(?:^|\s)((?:[\w.]*(?:Error|Exception)|error): \S.*)")
-# vLLM's last error only points at the one that its worker wrote before.
-_ABOVE = "See root cause above"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,9 @@ class _Unit:
     def check(self) -> None:
         """Raise CannotBoot when it has ended."""
         if self.child.status is not None:
-            raise CannotBoot(f"`{self.name}` ended with status {self.child.status}: {reason(self.child.log)}")
+            raise CannotBoot(
+                f"`{self.name}` ended with status {self.child.status}: {logs.reason(logs.tail(self.child.log))}"
+            )
 
 
 @contextmanager
@@ -141,7 +139,7 @@ def _wait(unit: _Unit, service: Service, place: Place, units: Sequence[_Unit], t
         now = time.monotonic()
         if now - told >= _REPORT_S:
             told = now
-            tell(f"{unit.name}: {now - start:.0f} s, {status}; {_last_line(unit.child.log)}")
+            tell(f"{unit.name}: {now - start:.0f} s, {status}; {logs.last_line(logs.tail(unit.child.log))}")
 
     probe = service.probes.startup
     client = Client(unit.url, deadline_s=probe.timeout_s)
@@ -171,30 +169,10 @@ def _until_ready(
         if status == "200":
             return
         if left <= 0:
-            last = _last_line(unit.child.log)
+            last = logs.last_line(logs.tail(unit.child.log))
             raise CannotBoot(f"`{unit.name}` is not ready after {limit_s:g} s ({status}): {last}")
         report(status)
         time.sleep(_PERIOD_S)
-
-
-def reason(log: Path) -> str:
-    """Return the last error that a log names, else its last line."""
-    named = [found[1] for line in _lines(log) if (found := _REASON.search(line)) and _ABOVE not in line]
-    return named[-1] if named else _last_line(log)
-
-
-def _last_line(log: Path) -> str:
-    lines = _lines(log)
-    return lines[-1] if lines else "no log yet"
-
-
-def _lines(log: Path) -> list[str]:
-    """Return the lines at the end of a log, without control characters."""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 65536))
-        text = file.read().decode("utf-8", "replace")
-    cleaned = (re.sub(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f]", "", line).strip() for line in text.splitlines())
-    return [line for line in cleaned if line]
 
 
 def _free_ports(count: int) -> list[int]:
