@@ -20,6 +20,8 @@ _COMMANDS = {
     "validate": "Check an llm.yaml; every error with its line and remedy.",
     "plan": "Show what would run: engine, command line, GPUs, URLs, and why.",
     "build": "Compile an llm.yaml into deployment artifacts.",
+    "apply": "Build, show what will change, ask, and run it until every model is ready.",
+    "down": "Stop what `apply` runs, and remove it; volumes only with --volumes.",
     "smoke-test": "Ask every model of a deployment, or of one that is booted for it, whether it serves.",
     "engines": "Show what each engine can do.",
     "explain": "Explain a diagnostic code.",

@@ -35,19 +35,13 @@ def command(
 
     Exit status: 0 fine, 1 errors (with --strict also warnings; then nothing is written).
     """
-    from llmdeploy.emit.write import WriteError, write
-
     result = common.compile_file(spec, targets, output, emit=True)
     common.show(result, format, to_stdout=format == "json")
     if common.failed(result, strict):
         if format == "full":
             click.echo(f"{result.source.file}: {common.summary(result)}; nothing was written", err=True)
         sys.exit(common.INVALID)
-    try:
-        written = write(result.artifacts, output, force=force, scope=targets)
-    except WriteError as error:
-        click.echo(f"error[{error.code}]: {error.message}\n  = help: {error.help}", err=True)
-        sys.exit(common.INVALID)
+    written = common.write(result, output, force=force, scope=targets)
     if quiet or format == "json":
         return
     folders = sorted({artifact.path.split("/")[0] for artifact in result.artifacts if "/" in artifact.path})

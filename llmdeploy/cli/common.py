@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from llmdeploy.compiler import Result
     from llmdeploy.diagnostics.render import Format
+    from llmdeploy.emit.write import Written
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,7 +64,7 @@ def compile_file(spec: str, targets: Sequence[str], output: Path, *, emit: bool)
 
     name = "<stdin>" if spec == "-" else spec
     try:
-        text = sys.stdin.buffer.read() if spec == "-" else Path(spec).read_bytes()
+        text = _stdin() if spec == "-" else Path(spec).read_bytes()
         decoded = text.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         return Result(read("", name)[0], (Diagnostic("LD001", *_unreadable(name, error)),))
@@ -71,6 +72,15 @@ def compile_file(spec: str, targets: Sequence[str], output: Path, *, emit: bool)
     return compile(
         decoded, targets or None, lambda parsed: gather(parsed, directory, output), file=name, emit=emit
     )
+
+
+def _stdin() -> bytes:
+    """Return all of the standard input, which comes once and may be compiled for one target after another."""
+    kept = click.get_current_context().meta
+    if __name__ not in kept:
+        kept[__name__] = sys.stdin.buffer.read()
+    text: bytes = kept[__name__]
+    return text
 
 
 def _unreadable(name: str, error: Exception) -> tuple[str, tuple[()], str]:
@@ -82,6 +92,17 @@ def _unreadable(name: str, error: Exception) -> tuple[str, tuple[()], str]:
         return f"`{name}` is a directory", (), f"name the file in it, like `{name.rstrip('/')}/llm.yaml`"
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return f"`{name}` cannot be read: {reason}", (), "see that the file can be read"
+
+
+def write(result: Result, output: Path, *, force: bool = False, scope: Sequence[str] = ()) -> Written:
+    """Write what was built; ends with status 1 where the disk, or somebody's own edit, does not allow it."""
+    from llmdeploy.emit import write as writer
+
+    try:
+        return writer.write(result.artifacts, output, force=force, scope=scope)
+    except writer.WriteError as error:
+        click.echo(f"error[{error.code}]: {error.message}\n  = help: {error.help}", err=True)
+        sys.exit(INVALID)
 
 
 def show(result: Result, format: Format = "full", *, to_stdout: bool = False) -> None:

@@ -3,31 +3,70 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from llmdeploy.cli import common
+from llmdeploy.cli import common, deploying
 
 if TYPE_CHECKING:
+    from llmdeploy.compiler import Result
     from llmdeploy.plan.model import Plan
-    from llmdeploy.runtime.smoke.boot import Place
+    from llmdeploy.runtime.smoke.boot import Booted
     from llmdeploy.runtime.smoke.model import Door, Outcome
+
+_CONTAINERS = ("docker", "compose")
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """How it is asked: `against` a URL, with processes, or in containers as built for `target`."""
+
+    spec: str
+    target: str | None
+    against: str | None
+    process: bool
+    programs: dict[str, Path]
+    ready_s: float | None
+
+    @property
+    def directory(self) -> Path:
+        return Path() if self.spec == "-" else Path(self.spec).parent
+
+
+def _programs(ctx: click.Context, option: click.Parameter, values: Sequence[str]) -> dict[str, Path]:
+    found = {}
+    for value in values:
+        engine, _, folder = value.rpartition("=")
+        found[engine] = Path(folder).resolve()
+        if not found[engine].is_dir():
+            raise click.BadParameter(f"'{folder}' is no directory.", ctx, option)
+    return found
 
 
 @click.command("smoke-test")
 @common.spec_argument
+@click.option(
+    "-t",
+    "--target",
+    type=click.Choice(_CONTAINERS),
+    help="Boot what is built for it. Default: the one that SPEC lists, else docker.",
+)
+@click.option("--runtime", type=click.Choice(["process"]), help="Boot the same commands without containers.")
 @click.option("--against", metavar="URL", help="Ask the deployment whose gateway is at URL.")
-@click.option("--runtime", type=click.Choice(["process"]), help="Boot SPEC on this machine, and ask that.")
 @click.option(
     "--engine-bin",
-    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
-    help="Directory of the engines' programs, searched before PATH.",
+    "programs",
+    metavar="[ENGINE=]DIR",
+    multiple=True,
+    callback=_programs,
+    help="With --runtime process: directory of the engines' programs, searched before PATH.",
 )
 @click.option(
     "--timeout",
@@ -39,64 +78,82 @@ if TYPE_CHECKING:
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Also write JUnit XML here.")
 def command(
     spec: str,
-    against: str | None,
+    target: str | None,
     runtime: str | None,
-    engine_bin: Path | None,
+    against: str | None,
+    programs: dict[str, Path],
     timeout: float | None,
     format: str,
     junit: Path | None,
 ) -> None:
-    """Ask every model of SPEC whether it is alive, named, answers, streams, and keeps to a JSON Schema.
+    """Boot what SPEC compiles to and ask every model whether it is alive, named, answers, streams, and keeps to
+    a JSON Schema: directly and through its routes.
 
-    With --runtime process each model is asked directly and through its routes; everything that was started is
-    ended again, also on Ctrl-C. Secrets are read from the variables that SPEC names.
-
-    The requests are those of the OpenAI API; TGI refuses its form of response_format, so `schema` fails there.
+    Everything that was started is ended again, also on a failure or Ctrl-C; only volumes stay. Secrets are read
+    from the variables that SPEC names.
 
     Exit status: 0 fine, 1 errors in SPEC, 2 usage, 3 a check failed or nothing could be asked.
     """
     from llmdeploy.runtime.smoke import report
-    from llmdeploy.runtime.smoke.boot import Place
 
-    if (against is None) == (runtime is None):
-        raise click.UsageError("Say what to ask: either --against URL or --runtime process.")
-    plan = _plan(spec, booting=against is None)
-    outcomes, error = _run(
-        plan, against, Place(_directory(spec), engine_bin, timeout), show=format == "table"
-    )
+    if sum(each is not None for each in (target, runtime, against)) > 1:
+        raise click.UsageError("Choose one of --target, --runtime and --against.")
+    if programs and runtime is None:
+        raise click.UsageError("--engine-bin is for --runtime process.")
+    if junit and not junit.parent.is_dir():
+        raise click.UsageError(f"--junit: there is no directory '{junit.parent}'.")
+    means = _Means(spec, target, against, runtime is not None, programs, timeout)
+    with tempfile.TemporaryDirectory(prefix="llmdeploy-") as folder:
+        result, target = _compiled(means, Path(folder))
+        assert result.plan
+        plan = result.plan
+        outcomes, error = _run(plan, replace(means, target=target), Path(folder), show=format == "table")
     if format == "json":
         click.echo(report.as_json(outcomes, error))
     if junit:
         junit.write_text(report.junit(plan.name, outcomes, error), encoding="utf-8")
     faults = [*report.faults(outcomes), *([error] if error else [])]
     for fault in faults:
-        _tell(f"failed: {fault}")
+        deploying.tell(f"failed: {fault}")
     if not faults:
-        _tell(f"{len(outcomes)} checks passed")
+        deploying.tell(f"{len(outcomes)} checks passed")
     sys.exit(common.FAILED if faults else 0)
 
 
-def _plan(spec: str, *, booting: bool) -> Plan:
-    # Processes of one host are what docker has, without the containers.
-    result = common.compile_file(spec, ["docker"] if booting else [], Path("out"), emit=False)
+def _compiled(means: _Means, folder: Path) -> tuple[Result, str]:
+    """Compile, and for containers also write; return the target as well."""
+    targets = _targets(means)
+    in_containers = means.against is None and not means.process
+    result = common.compile_file(means.spec, targets, folder, emit=in_containers)
     common.show(result)
     if result.plan is None or not result.ok:
         sys.exit(common.INVALID)
-    return result.plan
+    if in_containers:
+        common.write(result, folder)
+    return result, targets[0] if targets else ""
 
 
-def _directory(spec: str) -> Path:
-    return Path() if spec == "-" else Path(spec).parent
+def _targets(means: _Means) -> list[str]:
+    """Return what to compile for. Processes of one host are what docker has, without the containers."""
+    from llmdeploy.compiler import default_targets
+
+    if means.against is not None:
+        return []
+    if means.target or means.process:
+        return [means.target or "docker"]
+    spec = common.compile_file(means.spec, ["docker"], Path(), emit=False).spec
+    listed = default_targets(spec) if spec else []
+    return ["compose" if "compose" in listed and "docker" not in listed else "docker"]
 
 
-def _run(plan: Plan, against: str | None, place: Place, *, show: bool) -> tuple[list[Outcome], str | None]:
+def _run(plan: Plan, means: _Means, folder: Path, *, show: bool) -> tuple[list[Outcome], str | None]:
     """Return what was found, and why no more could be asked."""
     from llmdeploy.runtime.smoke import checks, report
     from llmdeploy.runtime.smoke.local import CannotBoot
 
     outcomes: list[Outcome] = []
     try:
-        with _ended_by_signals(), _doors(plan, against, place) as doors:
+        with deploying.ended_by_signals(), _doors(plan, means, folder) as doors:
             width = max(len(f"{door.model} {door.via}") for door in doors)
             for door in doors:
                 for outcome in checks.ask(door, keyed=plan.gateway.auth is not None):
@@ -109,22 +166,43 @@ def _run(plan: Plan, against: str | None, place: Place, *, show: bool) -> tuple[
 
 
 @contextmanager
-def _doors(plan: Plan, against: str | None, place: Place) -> Iterator[list[Door]]:
+def _doors(plan: Plan, means: _Means, folder: Path) -> Iterator[list[Door]]:
     from llmdeploy.runtime.smoke import local, model
-    from llmdeploy.runtime.smoke.boot import booted
 
     auth = plan.gateway.auth
     key = local.secret(auth, os.environ) if auth else None
-    if against is not None:
-        yield _outside(plan, against, key)
+    if means.against is not None:
+        yield _outside(plan, means.against, key)
         return
-    with booted(plan, place, _tell) as running:
+    with _booted(plan, means, folder) as running:
         doors = []
         for service in plan.services:
             for index, url in enumerate(running.replicas[service.name]):
                 via = model.DIRECT if service.replicas == 1 else f"{model.DIRECT} {index}"
                 doors.append(model.direct(service, url, key, via))
-        yield [*doors, *(model.routed(plan, running.gateway, key) if running.gateway else [])]
+        doors += model.routed(plan, running.gateway, key) if running.gateway else []
+        if not doors:
+            raise local.CannotBoot("nothing of it is reached from here")
+        yield doors
+
+
+@contextmanager
+def _booted(plan: Plan, means: _Means, folder: Path) -> Iterator[Booted]:
+    from llmdeploy.runtime.deploy.compose import Compose
+    from llmdeploy.runtime.deploy.docker import DockerScripts
+    from llmdeploy.runtime.runner import Subprocess
+    from llmdeploy.runtime.smoke import boot, containers
+
+    if means.process:
+        place = boot.Place(means.directory, means.programs, means.ready_s)
+        with boot.booted(plan, place, deploying.tell) as running:
+            yield running
+        return
+    kind = Compose if means.target == "compose" else DockerScripts
+    # One that ends while it boots has failed; there is nothing else on the machine that it might have to wait for.
+    host = kind(plan, folder, Subprocess(), restarts=0)
+    with containers.booted(host, deploying.tell, means.ready_s) as running:
+        yield running
 
 
 def _outside(plan: Plan, url: str, key: str | None) -> list[Door]:
@@ -140,21 +218,5 @@ def _outside(plan: Plan, url: str, key: str | None) -> list[Door]:
         return [model.direct(plan.services[0], url, key)]
     for service in plan.services:
         if not plan.routes_of(service.name):
-            _tell(f"{service.name}: no route leads to it, so it is not asked")
+            deploying.tell(f"{service.name}: no route leads to it, so it is not asked")
     return model.routed(plan, url, key)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM, and a terminal that goes, unwind the stack as Ctrl-C does: what was started is ended."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda got, frame: sys.exit(128 + got)) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _tell(message: str) -> None:
-    click.echo(message, err=True)

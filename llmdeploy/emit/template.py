@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +25,8 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FunctionLoader(lambda name: resources.read_text(f"templates/{name}")),
         undefined=StrictUndefined,
-        autoescape=False,  # nothing here is HTML; each template quotes with `sh` or `json`
+        autoescape=False,  # nothing here is HTML; each template quotes with `sh`
         keep_trailing_newline=True,
     )
-    environment.filters.update(sh=shell.quote, json=json.dumps)
+    environment.filters["sh"] = shell.quote
     return environment

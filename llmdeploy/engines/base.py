@@ -7,7 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from llmdeploy.diagnostics import Diagnostic, Path
-from llmdeploy.plan.model import Build, Download, Drain, Endpoint, Launch, Mount, Probes, Secret, User, Why
+from llmdeploy.plan.model import (
+    Api,
+    Build,
+    Download,
+    Drain,
+    Endpoint,
+    Launch,
+    Mount,
+    Probes,
+    Secret,
+    User,
+    Why,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,7 @@ class Lowered:
     build: Build | None = None
     served_names: tuple[str, ...] | None = None
     """What clients must write in "model", where the engine does not take the names it is given."""
+    api: Api = field(default_factory=Api)
     why: tuple[Why, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
 

@@ -71,6 +71,7 @@ def lower(settings: Settings, table: Table) -> Lowered:
         user=table.user.get(settings.vendor),
         mounts=_mounts(table, hub),
         download=_download(settings, table, facts) if hub else None,
+        api=table.api,
         why=tuple(words.why),
         diagnostics=tuple(words.diagnostics),
     )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
-from llmdeploy.plan.model import Drain, Endpoint, Match, User
+from llmdeploy.plan.model import Api, Drain, Endpoint, Match, NativeRequest, User
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's, which takes a twentieth of the time."""
@@ -124,6 +124,7 @@ class Table:
     probes: Mapping[str, str]
     drain: Drain
     endpoints: tuple[Endpoint, ...]
+    api: Api
     settings: Mapping[str, Setting]
     noted: Mapping[str, Noted]
     owned_flags: Mapping[str, str]
@@ -173,6 +174,7 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         probes=data["probes"],
         drain=Drain(**data["drain"]),
         endpoints=tuple(Endpoint(row["path"], Match(row["match"])) for row in data["endpoints"]),
+        api=_api(data),
         settings=settings,
         noted={name: Noted(**row) for name, row in data.get("noted", {}).items()},
         owned_flags=_owned_flags(data, settings, variables),
@@ -189,6 +191,17 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
 def _setting(name: str, row: Mapping[str, Any], sources: Mapping[str, str]) -> Setting:
     lists = {key: tuple(row[key]) for key in ("vendors", "aliases") if key in row}
     return Setting(name=name, **{**row, **lists, "source": sources[row["source"]]})
+
+
+def _api(data: Mapping[str, Any]) -> Api:
+    stated = data.get("api", {})
+    native = tuple(
+        NativeRequest(row["name"], row["path"], row["body"], tuple(row["answer"]))
+        for row in stated.get("native", ())
+    )
+    # An engine that has nothing but a note for the names answers to any.
+    named = "served_names" not in data.get("noted", {})
+    return Api(named, stated.get("response_format"), native)
 
 
 def _owned_flags(

@@ -165,6 +165,33 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeRequest:
+    """A request of an engine's own API, as its own clients send it: a POST whose answer keeps to a JSON Schema.
+
+    In `body`, the texts "{prompt}", "{schema}" and "{schema_text}" stand for the question, the schema, and the
+    schema as JSON in a text. `answer` is the way to the generated text in what comes back.
+    """
+
+    name: str
+    path: str
+    body: Mapping[str, Any]
+    answer: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """How an engine's API differs from OpenAI's, for those who ask it.
+
+    `named`: it serves the names of llm.yaml, and not any name. `response_format` is a form like that of
+    NativeRequest, where the engine has its own.
+    """
+
+    named: bool = True
+    response_format: Mapping[str, Any] | None = None
+    native: tuple[NativeRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One model, as it will run. Every replica is the same."""
 
@@ -190,6 +217,7 @@ class Service:
     """Host memory of the pool's node that this replica may take, where llm.yaml states it (CPU pools)."""
     structured_output: bool = True
     """Whether answers can be held to a JSON Schema; the launch already says so to the engine."""
+    api: Api = Api()
 
     def mount(self, kind: MountKind) -> Mount | None:
         return next((m for m in self.mounts if m.kind is kind), None)

@@ -264,6 +264,7 @@ def _service(
         why=tuple({reason.setting: reason for reason in (*why, *lowered.why)}.values()),
         memory_gib=_host_memory(context, pool),
         structured_output=model.structured_output,
+        api=lowered.api,
     )
 
 

@@ -33,9 +33,32 @@ class NotInstalled(CannotRun):
     """There is no such program on PATH."""
 
 
+class Running(Protocol):
+    """A program that was started and may still run; its output goes to `log`."""
+
+    log: Path
+
+    @property
+    def status(self) -> int | None:
+        """The exit status, or None while it runs."""
+        ...
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and to all that it started."""
+        ...
+
+    def reap(self, timeout: float) -> bool:
+        """Wait for its end; say whether it came."""
+        ...
+
+
 class Runner(Protocol):
     def run(self, argv: Sequence[str], timeout: float) -> Completed:
         """Run `argv` to its end, in at most `timeout` seconds. Raises CannotRun, not for a status."""
+        ...
+
+    def start(self, argv: Sequence[str], log: Path) -> Running:
+        """Start `argv` beside us. Raises CannotRun; whoever calls ends it."""
         ...
 
 
@@ -60,6 +83,9 @@ class Subprocess:
         except OSError as error:
             raise CannotRun(f"`{argv[0]}` cannot be started: {error.strerror}") from error
         return Completed(done.returncode, done.stdout, done.stderr)
+
+    def start(self, argv: Sequence[str], log: Path) -> Running:
+        return Child(argv, os.environ, log)
 
 
 class Child:
@@ -127,7 +153,7 @@ def held() -> Iterator[None]:
             signal.raise_signal(got)
 
 
-def stop(children: Sequence[Child], grace_s: float) -> None:
+def stop(children: Sequence[Running], grace_s: float) -> None:
     """End all of them and all that they started: asked first, killed after `grace_s`, or on a second Ctrl-C."""
     try:
         for child in children:

@@ -40,6 +40,7 @@ DOORS: dict[str, set[str]] = {
     "registry": {"engines.base", "targets.base"},
     "starter": {"catalog", "checks.fit", "emit", "facts", "numbers"},
     "runtime": {"plan.model", "emit", "diagnostics", "gateways"},
+    "runtime.deploy": {"runtime", "plan.model", "emit", "diagnostics", "gateways", "targets", "spec.targets"},
     "compiler": {
         *("checks", "diagnostics", "emit", "facts", "plan", "registry", "source", "spec", "targets.base")
     },

@@ -56,5 +56,5 @@ def test_programs_are_searched_in_their_own_directory_first(tmp_path: Path) -> N
     program.write_text("#!/bin/sh\necho this one; exit 5\n")
     program.chmod(0o755)
     service = plans.service(launch=plans.launch("--port=8000", entrypoint=("one",)))
-    told = failure(plans.plan(service), Place(tmp_path, programs=tmp_path, ready_s=30))
+    told = failure(plans.plan(service), Place(tmp_path, programs={"": tmp_path}, ready_s=30))
     assert told == "`chat` ended with status 5: this one"

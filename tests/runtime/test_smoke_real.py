@@ -60,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running(folder: Path) -> Iterator[Running]:
     plan = compile_file(str(folder / "llm.yaml"), ["docker"], Path("out"), emit=False).plan
     assert plan
-    with booted(plan, Place(folder, tiny.engine_bin(), 180), print) as it:
+    with booted(plan, Place(folder, {"": tiny.engine_bin()}, 180), print) as it:
         yield Running(folder, plan, it)
 
 

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from llmdeploy.gateways import nginx
@@ -29,7 +29,7 @@ _GATEWAY_READY_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Booted:
-    """What runs: the URLs of each model's replicas, and of the gateway where there is one."""
+    """What runs: the URLs of each model's replicas that can be reached, and of the gateway where there is one."""
 
     replicas: Mapping[str, tuple[str, ...]]
     gateway: str | None
@@ -37,11 +37,19 @@ class Booted:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`directory` holds llm.yaml; `programs` is searched before PATH; `ready_s` is instead of the plan's."""
+    """`directory` holds llm.yaml; `ready_s` is instead of the plan's.
+
+    `programs` has the directory that is searched before PATH for each engine, and under "" for all others.
+    """
 
     directory: Path
-    programs: Path | None = None
+    programs: Mapping[str, Path] = field(default_factory=dict)
     ready_s: float | None = None
+
+    def path(self, engine: str) -> str:
+        """Return where the programs of an engine are searched."""
+        first = self.programs.get(engine) or self.programs.get("")
+        return os.pathsep.join([*([str(first)] if first else []), os.environ.get("PATH", "")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,7 @@ def gate(plan: Plan, urls: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
 
 def _start(service: Service, index: int, port: int, place: Place, home: Path, tell: Tell) -> _Unit:
     command = local.command(service, index, port, Site(place.directory, home, os.environ))
-    path = os.pathsep.join([*([str(place.programs)] if place.programs else []), os.environ.get("PATH", "")])
+    path = place.path(service.engine)
     program = shutil.which(command.argv[0], path=path)
     if program is None:
         raise CannotBoot(f"`{service.name}`: `{command.argv[0]}` is not on PATH; name its directory")

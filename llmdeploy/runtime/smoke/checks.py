@@ -1,16 +1,17 @@
 """What is asked of a model. A check returns what it saw, or raises Fault with what is wrong.
 
-The requests are those of the OpenAI API. TGI has another form of `response_format` and refuses this one, and
-the engines' native requests are not asked: the plan does not say yet which engine takes which.
+The requests are those of the OpenAI API, and those that the plan knows an engine's own clients to send.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
+from llmdeploy.plan.model import NativeRequest
 from llmdeploy.runtime.http import Answer, Rejected, Unreachable
 from llmdeploy.runtime.smoke.model import Door, Outcome
 
@@ -26,6 +27,8 @@ SCHEMA: dict[str, Any] = {
     "required": ["colour", "leaves"],
     "additionalProperties": False,
 }
+_PROMPT = "Describe a small plant."
+_OPENAI_FORM = {"type": "json_schema", "json_schema": {"name": "plant", "schema": "{schema}", "strict": True}}
 _DONE = "[DONE]"
 # Tokens of one answer are further apart than this, those that waited in a buffer are not.
 _APART_S = 0.0005
@@ -58,6 +61,9 @@ def _checks(door: Door, keyed: bool) -> Iterator[tuple[str, Check]]:
     yield from (("name", name), ("chat", chat), ("stream", stream))
     if door.service.structured_output:
         yield "schema", schema
+        for request in door.service.api.native:
+            if door.lets_through(request.path):
+                yield request.name, partial(native, request=request)
     if keyed:
         yield "key", key
     if door.endpoints is not None:
@@ -81,6 +87,8 @@ def name(door: Door) -> str:
     """Every name that llm.yaml promises is listed."""
     listing = _expect(200, door.client.get("/v1/models")).json()
     served = {str(model["id"]) for model in _items(listing, "data") if "id" in model}
+    if served and not door.service.api.named:
+        return f"answers to any name, and lists {_listed(sorted(served))}"
     missing = [wanted for wanted in door.served_names if wanted not in served]
     if missing:
         raise Fault(f"does not serve {_listed(missing)}, but {_listed(sorted(served)) or 'nothing'}")
@@ -132,19 +140,51 @@ def _bursts(times: list[float]) -> int:
 
 def schema(door: Door) -> str:
     """An answer that is held to a JSON Schema keeps it."""
+    form = door.service.api.response_format or _OPENAI_FORM
+    question = _question(door, _PROMPT, max_tokens=64)
+    answer = _expect(200, door.client.post(CHAT, {**question, "response_format": _filled(form)}))
+    return _keeps_schema(_content(answer), "response_format")
+
+
+def native(door: Door, *, request: NativeRequest) -> str:
+    """What the engine's own clients send is answered, and kept to the same schema."""
+    found = _expect(200, answer := door.client.post(request.path, _filled(request.body))).json()
+    for step in request.answer:
+        try:
+            found = found[step]
+        except (TypeError, KeyError, IndexError):
+            where = ".".join(map(str, request.answer))
+            raise Fault(f"POST {request.path} has no text at {where}: {answer.excerpt()}") from None
+    return _keeps_schema(str(found), f"the schema of POST {request.path}")
+
+
+def _keeps_schema(text: str, asked: str) -> str:
     from jsonschema import Draft202012Validator
 
-    form = {"type": "json_schema", "json_schema": {"name": "plant", "schema": SCHEMA, "strict": True}}
-    question = _question(door, "Describe a small plant.", max_tokens=64)
-    answer = _expect(200, door.client.post(CHAT, {**question, "response_format": form}))
-    content = _content(answer)
     try:
-        value = json.loads(content)
+        value = json.loads(text)
     except ValueError:
-        raise Fault(f"response_format is not applied: the content is not JSON: {content[:80]!r}") from None
+        raise Fault(f"{asked} is not applied: the content is not JSON: {text[:80]!r}") from None
     for error in Draft202012Validator(SCHEMA).iter_errors(value):
-        raise Fault(f"response_format is not applied: {error.message}")
+        raise Fault(f"{asked} is not applied: {error.message}")
     return f"content is {json.dumps(value)}"
+
+
+def _filled(form: Any) -> Any:
+    """Return a request with the question and the schema in their places."""
+    match form:
+        case "{prompt}":
+            return _PROMPT
+        case "{schema}":
+            return SCHEMA
+        case "{schema_text}":
+            return json.dumps(SCHEMA)
+        case Mapping():
+            return {key: _filled(value) for key, value in form.items()}
+        case list():
+            return [_filled(value) for value in form]
+        case _:
+            return form
 
 
 def key(door: Door) -> str:

@@ -16,6 +16,10 @@ from llmdeploy.targets.onehost import checks, guide
 from llmdeploy.targets.onehost.container import Bind, Container
 from llmdeploy.targets.onehost.stack import files, stack
 
+PROJECT = "io.llmdeploy.project"
+FINGERPRINT = "io.llmdeploy.spec"
+"""Labels that up.sh gives a container: whose it is, and what it was made from."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Run:
@@ -91,6 +95,11 @@ def _run(plan: Plan, container: Container) -> _Run:
         wait_s=container.health.start_s + 60 if container.health else 0,
         also=tuple(f"{plan.name}-{network}" for network in container.networks[1:]),
     )
+
+
+def fingerprint(plan: Plan, container: Container) -> str:
+    """Return what an unchanged container bears as its FINGERPRINT."""
+    return _run(plan, container).fingerprint
 
 
 def _directories(containers: Iterable[Container]) -> list[str]:

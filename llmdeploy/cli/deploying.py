@@ -1,0 +1,69 @@
+"""What `apply`, `down` and `smoke-test` share: one target, an ending that unwinds, and telling of a failure."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from llmdeploy.cli import common
+
+if TYPE_CHECKING:
+    from llmdeploy.compiler import Result
+    from llmdeploy.runtime.deploy.model import Failed
+    from llmdeploy.runtime.runner import CannotRun
+
+context_option = click.option(
+    "--context", metavar="NAME", help="Context of kubectl and helm. Default: the current one, then pinned."
+)
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+
+
+def compiled(spec: str, targets: Sequence[str], output: Path) -> tuple[Result, str]:
+    """Compile for the one target that is meant; ends with status 1 or 2 where that cannot be."""
+    from llmdeploy.compiler import default_targets
+
+    result = common.compile_file(spec, targets, output, emit=bool(targets))
+    if not targets and result.spec is not None:
+        targets = default_targets(result.spec)
+        if len(targets) == 1:
+            result = common.compile_file(spec, targets, output, emit=True)
+    common.show(result)
+    if not result.ok or result.plan is None:
+        sys.exit(common.INVALID)
+    if len(targets) != 1:
+        raise click.UsageError(
+            f"Name one target, like `-t {targets[0]}`: this is about one of {', '.join(targets)}."
+        )
+    return result, targets[0]
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM, and a terminal that goes, unwind the stack as Ctrl-C does: what was started is ended."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda got, frame: sys.exit(128 + got)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def tell(message: str) -> None:
+    click.echo(message, err=True)
+
+
+def fail(error: Failed | CannotRun) -> NoReturn:
+    """Tell why it did not work out, and end with status 3."""
+    for line in getattr(error, "lines", ()):
+        tell(f"  | {line}")
+    tell(f"failed: {error}")
+    if help := getattr(error, "help", ""):
+        tell(f"  = help: {help}")
+    sys.exit(common.FAILED)

@@ -1,0 +1,49 @@
+"""`llmdeploy down`"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from llmdeploy.cli import common, deploying
+
+
+@click.command("down")
+@common.spec_argument
+@common.target_option
+@deploying.context_option
+@deploying.yes_option
+@click.option("--volumes", is_flag=True, help="Delete the downloaded weights and the engines' caches, too.")
+def command(spec: str, targets: list[str], context: str | None, yes: bool, volumes: bool) -> None:
+    """Stop what `apply` runs of SPEC, and remove it. Requests that are being answered are finished first.
+
+    Weights and caches stay unless --volumes says otherwise. On a terminal it asks.
+
+    Exit status: 0 fine, also where nothing was there; 1 errors in SPEC, or no leave to go on; 2 usage;
+    3 something could not be removed.
+    """
+    from llmdeploy.runtime.deploy.model import Failed
+    from llmdeploy.runtime.deploy.places import deployment
+    from llmdeploy.runtime.runner import CannotRun, Subprocess
+
+    # What was built may be gone, or be of another llm.yaml: it is built once more, for this alone.
+    with tempfile.TemporaryDirectory(prefix="llmdeploy-") as folder:
+        result, target = deploying.compiled(spec, targets, Path(folder))
+        assert result.plan
+        common.write(result, Path(folder))
+        try:
+            place = deployment(target, result.plan, Path(folder), Subprocess(), context)
+            place.reach()
+            deploying.tell(f"{result.plan.name}: {target}, {place.where}")
+            what = "its volumes, weights included" if volumes else "keep its volumes"
+            if sys.stdin.isatty() and not yes and not click.confirm(f"Remove it, {what}?"):
+                sys.exit(1)
+            removed = place.down(deploying.tell, volumes=volumes)
+        except (Failed, CannotRun) as error:
+            deploying.fail(error)
+    for each in removed:
+        click.echo(f"  - {each}")
+    deploying.tell(f"{len(removed)} removed" if removed else "nothing was there")
