@@ -6,10 +6,25 @@ import re
 from pathlib import Path
 
 _TAIL = 65536
-# A line that names an error as Python or argparse do; the frames of a traceback are indented.
-_REASON = re.compile(r"(?:^|\s)((?:[\w.]*(?:Error|Exception)|error): \S.*)")
-# vLLM's last error only points at the one that its worker wrote before.
-_ABOVE = "See root cause above"
+_LIMIT = 300
+# An error as Python or argparse name it, behind whatever the log begins each of its lines with. The first line of
+# pydantic's only counts: the indented one below says what is wrong, perhaps after one with the name of the field,
+# and before the input that it quotes.
+_ERROR = re.compile(
+    r"""^(?P<start>.*?)(?<!\S)(?:[\w.]+\.)?(?P<error>(?:\w*(?:Error|Exception)|error):\ \S.*)
+    (?:\n(?:(?P=start)(?P<field>\S+)\n)?(?P=start)\ +(?P<more>\S.*?)(?:\ \[type=.*)?$)?""",
+    re.MULTILINE | re.VERBOSE,
+)
+# An error without a message, at the end of a traceback: the statement above it says more. Looking for that takes
+# too long in a line without end, hence the 200.
+_BARE = re.compile(
+    r"""^(?P<start>.{0,200}?)\ {4}(?P<statement>\S.*)\n
+    (?:(?P=start)\ +[~^]+\n)?
+    (?P=start)(?P<error>[\w.]*(?:Error|Exception))$""",
+    re.MULTILINE | re.VERBOSE,
+)
+# The processes of vLLM that wait for the one that failed end with errors that only point at it.
+_ELSEWHERE = "root cause"
 
 
 def tail(log: Path) -> str:
@@ -21,16 +36,27 @@ def tail(log: Path) -> str:
 
 def reason(text: str) -> str:
     """Return the last error that a log names, else its last line."""
-    named = [found[1] for line in lines(text) if (found := _REASON.search(line)) and _ABOVE not in line]
-    return named[-1] if named else last_line(text)
+    whole = _BARE.sub(r"\g<start>\g<error>: \g<statement>", "\n".join(_printable(text)))
+    named = [found for found in _ERROR.finditer(whole) if _ELSEWHERE not in found["error"]]
+    if not named:
+        return last_line(text)
+    return _short(": ".join(part for part in named[-1].group("error", "field", "more") if part))
 
 
 def last_line(text: str) -> str:
     found = lines(text)
-    return found[-1] if found else "no log yet"
+    return _short(found[-1]) if found else "no log yet"
 
 
 def lines(text: str) -> list[str]:
     """Return the lines of a log that say something, without control characters."""
-    cleaned = (re.sub(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f]", "", line).strip() for line in text.splitlines())
-    return [line for line in cleaned if line]
+    return [stripped for line in _printable(text) if (stripped := line.strip())]
+
+
+def _printable(text: str) -> list[str]:
+    return [re.sub(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f]", "", line).rstrip() for line in text.splitlines()]
+
+
+def _short(line: str) -> str:
+    """Some messages list all that would have been right."""
+    return line if len(line) <= _LIMIT else f"{line[: _LIMIT - 1].rstrip()}…"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -21,6 +24,7 @@ from support import meddler, tiny
 from llmdeploy.cli import cli
 from llmdeploy.cli.common import compile_file
 from llmdeploy.plan.model import Plan
+from llmdeploy.runtime.http import Client
 from llmdeploy.runtime.smoke.boot import Booted, Place, booted, gate
 
 pytestmark = [pytest.mark.needs("nginx"), pytest.mark.xdist_group("vllm-serving")]
@@ -189,12 +193,33 @@ def test_it_names_a_served_name_that_is_another_one(running: Running) -> None:
     assert "404" in failed["chat"]
 
 
-def test_it_names_a_route_that_is_gone(running: Running) -> None:
-    elsewhere = replace(running.plan.routes[0], path="/elsewhere")
-    with gate(replace(running.plan, routes=(elsewhere,)), running.booted.replicas) as url:
-        failed = failing(against(url, running.folder / "llm.yaml"))
+def test_it_names_a_route_that_is_taken_out_of_the_running_nginx(running: Running) -> None:
+    spec = running.folder / "llm.yaml"
+    with gate(running.plan, running.booted.replicas) as url:
+        assert failing(against(url, spec)) == {}
+        pid, config = running_nginx(url)
+        text = config.read_text()
+        without = re.sub(r"location (= )?/tiny\S* \{.*?\n        \}\n", "", text, flags=re.DOTALL)
+        assert "/tiny" in text and "/tiny" not in without
+        config.write_text(without)
+        os.kill(pid, signal.SIGHUP)
+        # The old workers answer for a moment.
+        eventually(lambda: Client(url).get("/tiny/v1/models").status == 404)
+        failed = failing(against(url, spec))
     assert failed.keys() == {"name", "chat", "stream", "schema", "key"}, failed
     assert all("404" in detail and "no such route" in detail for detail in failed.values())
+
+
+def running_nginx(url: str) -> tuple[int, Path]:
+    """The process that listens at `url`, and its configuration."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            # nginx writes a title over its arguments, with spaces between them.
+            words = path.read_text().replace("\0", " ").split()
+            config = Path(words[words.index("-c") + 1]) if "-c" in words else None
+            if config and config.name == "nginx.conf" and url.removeprefix("http://") in config.read_text():
+                return int(path.parent.name), config
+    raise AssertionError(f"no nginx listens at {url}")
 
 
 def test_it_names_a_proxy_that_drops_response_format(running: Running) -> None:

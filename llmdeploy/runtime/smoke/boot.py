@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from signal import Signals
 
 from llmdeploy.gateways import nginx
 from llmdeploy.plan.model import Plan, Service
@@ -66,10 +67,11 @@ class _Unit:
 
     def check(self) -> None:
         """Raise CannotBoot when it has ended."""
-        if self.child.status is not None:
-            raise CannotBoot(
-                f"`{self.name}` ended with status {self.child.status}: {logs.reason(logs.tail(self.child.log))}"
-            )
+        status = self.child.status
+        if status is not None:
+            # Who is killed, as where memory runs out, leaves no word of it in the log.
+            how = f"ended with status {status}" if status >= 0 else f"was ended by {Signals(-status).name}"
+            raise CannotBoot(f"`{self.name}` {how}: {logs.reason(logs.tail(self.child.log))}")
 
 
 @contextmanager
@@ -177,8 +179,8 @@ def _until_ready(
         if status == "200":
             return
         if left <= 0:
-            last = logs.last_line(logs.tail(unit.child.log))
-            raise CannotBoot(f"`{unit.name}` is not ready after {limit_s:g} s ({status}): {last}")
+            said = logs.reason(logs.tail(unit.child.log))
+            raise CannotBoot(f"`{unit.name}` is not ready after {limit_s:g} s ({status}): {said}")
         report(status)
         time.sleep(_PERIOD_S)
 
