@@ -1,6 +1,6 @@
 # `make` prints the targets. Everything is installed below this folder: .venv and .tools.
 .DEFAULT_GOAL := help
-.PHONY: help demo dev tools oracles check fix test cover goldens bench schemas catalogs clean
+.PHONY: help demo dev tools oracles check fix test boots cover goldens bench schemas catalogs clean
 
 PY := .venv/bin/python
 # Tests marked with one xdist_group share a worker: an engine's parser takes seconds to start.
@@ -26,7 +26,7 @@ dev: .venv/.ready ## Create .venv: the package, editable, and its development to
 tools: dev ## Install helm, kubectl, Docker Compose, hadolint and nginx into .tools
 	@$(PY) scripts/install_tools.py
 
-oracles: dev ## Install the real engines' parsers into .tools (6 GB; contract tests use them)
+oracles: dev ## Install the real engines, to be asked and booted on the CPU, into .tools (6 GB)
 	@$(PY) scripts/install_vllm_parser.py 0.32
 	@$(PY) scripts/install_vllm_parser.py 0.33
 	@$(PY) scripts/install_sglang_parser.py
@@ -42,6 +42,9 @@ fix: dev ## Format, and apply the linter's safe fixes
 
 test: dev tools ## Run the tests
 	$(PYTEST)
+
+boots: oracles tools images ## Run the tests that boot real engines, also on a dockerd of their own (root)
+	$(PYTEST) --boot -m boots
 
 cover: dev tools ## Run the tests and say which lines of the package none of them reaches
 	$(PYTEST) --cov=llmdeploy --cov-report=term-missing:skip-covered

@@ -14,6 +14,7 @@ from yaml.scanner import Scanner
 from llmdeploy.diagnostics.model import Diagnostic, Note
 
 MAX_DEPTH = 60
+_DEEP = f"it nests deeper than {MAX_DEPTH} levels"
 
 
 class Refused(Exception):  # noqa: N818  it never leaves the reader
@@ -43,7 +44,7 @@ class _Bounded:
     def descend_resolver(self, parent: yaml.Node | None, index: Any) -> None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise too_large(parent.start_mark if parent else None, f"it nests deeper than {MAX_DEPTH} levels")
+            raise too_large(parent.start_mark if parent else None, _DEEP)
 
     def ascend_resolver(self) -> None:
         self.depth -= 1
@@ -82,6 +83,9 @@ def compose(text: str) -> yaml.Node | None:
             raise Refused(_several(error)) from None
         raise Refused(_explain(error, text)) from None
     except yaml.MarkedYAMLError as error:
+        # libyaml has a limit of its own, which its parser may reach before a node is composed (PyYAML 6.0.4 on).
+        if "nesting depth" in str(error.problem):
+            raise too_large(error.problem_mark, _DEEP) from None
         raise Refused(_explain(error, text)) from None
     except yaml.YAMLError as error:
         raise Refused(Diagnostic("LD002", f"the file is not YAML: {_one_line(error)}")) from None

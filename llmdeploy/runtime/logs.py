@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
+
+from llmdeploy.diagnostics.redact import MASK
 
 _TAIL = 65536
 _LIMIT = 300
@@ -32,6 +35,13 @@ def tail(log: Path) -> str:
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - _TAIL))
         return file.read().decode("utf-8", "replace")
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return the text without these values: some engines write their API key to their log."""
+    for value in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(value, MASK)
+    return text
 
 
 def reason(text: str) -> str:

@@ -18,7 +18,7 @@ import yaml
 from support import tiny
 from support.dockerd import ONE_DAEMON, Dockerd
 
-pytestmark = ONE_DAEMON
+pytestmark = [pytest.mark.boots, ONE_DAEMON]
 
 PROJECT = "tiny"
 BOTH = ["docker", "compose"]

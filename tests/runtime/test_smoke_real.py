@@ -27,7 +27,7 @@ from llmdeploy.plan.model import Plan
 from llmdeploy.runtime.http import Client
 from llmdeploy.runtime.smoke.boot import Booted, Place, booted, gate
 
-pytestmark = [pytest.mark.needs("nginx"), pytest.mark.xdist_group("vllm-serving")]
+pytestmark = [pytest.mark.boots, pytest.mark.needs("nginx"), pytest.mark.xdist_group("vllm-serving")]
 
 ENDINGS = {"ctrl-c": signal.SIGINT, "sigterm": signal.SIGTERM, "hangup": signal.SIGHUP}
 THROUGH_THE_ROUTE = ["name", "chat", "stream", "schema", "key", "closed"]

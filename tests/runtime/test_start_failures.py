@@ -19,7 +19,7 @@ import pytest
 import yaml
 from support import tiny
 
-pytestmark = pytest.mark.xdist_group("vllm-serving")
+pytestmark = [pytest.mark.boots, pytest.mark.xdist_group("vllm-serving")]
 
 LIMIT_S = 180
 # That of llmdeploy.runtime.logs, and a little for the model's name and the status.

@@ -1,4 +1,4 @@
-"""A tiny model on a real vLLM: its files, and the llm.yaml that serves it on the CPU."""
+"""A tiny model on a real vLLM or SGLang: its files, and the llm.yaml that serves it on the CPU."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 from support.tools import ROOT, engine_python
 
 ENGINE = "vllm-0.32"
+SGLANG = "sglang-0.5.23"
 KEY_ENV = "TINY_API_KEY"
 KEY = "tiny-key"
 
 
-def engine_bin() -> Path:
-    return engine_python(ENGINE).parent
+def engine_bin(engine: str = ENGINE) -> Path:
+    return engine_python(engine).parent
 
 
 def make_model(folder: Path) -> Path:
@@ -53,3 +54,19 @@ def spec(**model: Any) -> dict[str, Any]:
         "gateway": {"auth": "api-key"},
         "targets": {"docker": {}},
     }
+
+
+def sglang(**model: Any) -> dict[str, Any]:
+    """The same on SGLang, which would take most of this machine's memory for its KV cache."""
+    tiny = {
+        "engine": "sglang",
+        "engine_version": "0.5.23",
+        # Penalties are compiled when first asked for, which takes a compiler, and the real Triton.
+        "env": {"TORCHDYNAMO_DISABLE": 1},
+        "engine_args": {
+            "max-total-tokens": 2048,
+            # As above; its grammars are xgrammar's anyway.
+            "constrained-json-disable-any-whitespace": True,
+        },
+    }
+    return spec(**{**tiny, **model})

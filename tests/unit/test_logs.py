@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from llmdeploy.runtime.logs import last_line, reason
+from llmdeploy.runtime.logs import last_line, masked, reason
 
 # What vLLM 0.32 wrote, shortened to the lines that matter here.
 PYDANTIC = """\
@@ -132,3 +132,8 @@ def test_a_strange_log_does_not_take_long(text: str) -> None:
     started = time.monotonic()
     reason(text)
     assert time.monotonic() - started < 2
+
+
+def test_secrets_do_not_show() -> None:
+    said = "args: Args { api_key: Some('k-1234'), port: 80 }"
+    assert masked(said, ["k-1", "", "k-1234"]) == "args: Args { api_key: Some('[REDACTED]'), port: 80 }"

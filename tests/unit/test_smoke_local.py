@@ -82,3 +82,9 @@ def test_a_secret_comes_from_the_variable_that_llm_yaml_names() -> None:
     assert run(service).env["ONE_KEY"] == "secret"
     with pytest.raises(CannotBoot, match="LLM_API_KEY, which is not set"):
         run(service, replace(SITE, environ={}))
+
+
+def test_a_file_in_a_containers_own_tmp_is_the_replicas_own(tmp_path: Path) -> None:
+    service = launched("--config", "/tmp/key.yaml", "--port", "8000")
+    places = {run(service, replace(SITE, home=tmp_path), index).argv[-3] for index in (0, 1)}
+    assert places == {str(tmp_path / "chat-0-key.yaml"), str(tmp_path / "chat-1-key.yaml")}

@@ -20,7 +20,7 @@ class Sglang(TableEngine):
             return lowered
         launch = replace(
             launch,
-            entrypoint=("python3", "-c", WITH_KEY, *launch.entrypoint),
+            entrypoint=("python3", "-c", WITH_KEY, KEY_FILE, *launch.entrypoint),
             args=(*launch.args, "--config", KEY_FILE),
         )
         return replace(lowered, launch=launch)

@@ -4,7 +4,7 @@ import os
 import sys
 
 if __name__ == "__main__":
-    mine_alone = os.open("/tmp/llmdeploy-engine.yaml", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    mine_alone = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(mine_alone, "w") as file:
         json.dump({"api-key": os.environ.pop("LLMDEPLOY_API_KEY")}, file)  # JSON is YAML
-    os.execvp(sys.argv[1], sys.argv[1:])
+    os.execvp(sys.argv[2], sys.argv[2:])

@@ -81,6 +81,12 @@ class OneHost(ABC):
         """Return the variables that are set for those who start containers."""
         return os.environ
 
+    def log(self, container: Container) -> str:
+        """Return the end of what a container said, without the secrets that it was given."""
+        known = self.secrets()
+        values = (known.get(each.env or "", "") for each in checks.needed_secrets(self.plan))
+        return logs.masked(self.docker.log(container), values)
+
     @property
     def options(self) -> Options:
         options: Options = self.plan.options[self.target]
@@ -251,7 +257,7 @@ class _Watch:
         return container.restarts - self._restarts.setdefault(container.id, known)
 
     def _give_up(self, container: Container, what: str) -> None:
-        text = self._host.docker.log(container)
+        text = self._host.log(container)
         raise Failed(
             f"`{container.name}` {what}: {logs.reason(text)}",
             f"`docker logs {container.name}` has the rest",
@@ -281,7 +287,7 @@ class _Watch:
         ]
         for each in working:
             if each.status == "running":
-                line = logs.last_line(self._host.docker.log(each))
+                line = logs.last_line(self._host.log(each))
                 self._tell(f"{each.name}: {now - self._started:.0f} s, {each.health or each.status}; {line}")
         if not working:
             self._tell(f"{now - self._started:.0f} s; {logs.last_line(logs.tail(self._child.log))}")

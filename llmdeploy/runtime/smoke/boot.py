@@ -60,10 +60,15 @@ class _Unit:
     name: str
     port: int
     child: Child
+    secrets: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.port}"
+
+    def log(self) -> str:
+        """Return the end of what it said, without the secrets that it was given."""
+        return logs.masked(logs.tail(self.child.log), self.secrets)
 
     def check(self) -> None:
         """Raise CannotBoot when it has ended."""
@@ -71,7 +76,7 @@ class _Unit:
         if status is not None:
             # Who is killed, as where memory runs out, leaves no word of it in the log.
             how = f"ended with status {status}" if status >= 0 else f"was ended by {Signals(-status).name}"
-            raise CannotBoot(f"`{self.name}` {how}: {logs.reason(logs.tail(self.child.log))}")
+            raise CannotBoot(f"`{self.name}` {how}: {logs.reason(self.log())}")
 
 
 @contextmanager
@@ -127,11 +132,12 @@ def _start(service: Service, index: int, port: int, place: Place, home: Path, te
     program = shutil.which(command.argv[0], path=path)
     if program is None:
         raise CannotBoot(f"`{service.name}`: `{command.argv[0]}` is not on PATH; name its directory")
-    env = {**os.environ, "PATH": path, **command.env}
+    # What it leaves in a temporary directory goes with ours.
+    env = {**os.environ, "PATH": path, "TMPDIR": str(home), **command.env}
     without = f", without the container's {', '.join(command.dropped)}" if command.dropped else ""
     tell(f"{service.name}: starting {program} on {HOST}:{port} for port {service.launch.port}{without}")
     child = _child(service.name, (program, *command.argv[1:]), env, home / f"{service.name}-{index}.log")
-    return _Unit(service.name, port, child)
+    return _Unit(service.name, port, child, tuple(env[name] for name in service.launch.secret_env))
 
 
 def _child(name: str, argv: Sequence[str], env: Mapping[str, str], log: Path) -> Child:
@@ -149,7 +155,7 @@ def _wait(unit: _Unit, service: Service, place: Place, units: Sequence[_Unit], t
         now = time.monotonic()
         if now - told >= _REPORT_S:
             told = now
-            tell(f"{unit.name}: {now - start:.0f} s, {status}; {logs.last_line(logs.tail(unit.child.log))}")
+            tell(f"{unit.name}: {now - start:.0f} s, {status}; {logs.last_line(unit.log())}")
 
     probe = service.probes.startup
     client = Client(unit.url, deadline_s=probe.timeout_s)
@@ -179,7 +185,7 @@ def _until_ready(
         if status == "200":
             return
         if left <= 0:
-            said = logs.reason(logs.tail(unit.child.log))
+            said = logs.reason(unit.log())
             raise CannotBoot(f"`{unit.name}` is not ready after {limit_s:g} s ({status}): {said}")
         report(status)
         time.sleep(_PERIOD_S)

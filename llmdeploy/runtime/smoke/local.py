@@ -44,6 +44,10 @@ def command(service: Service, replica: int, port: int, site: Site) -> Command:
     """Return how one replica of a model runs here on `port`."""
     launch = service.launch
     paths = {mount.target: str(here) for mount in service.mounts if (here := _place(service, mount, site))}
+    # A container's /tmp is its own.
+    for word in launch.argv:
+        if word.startswith("/tmp/"):
+            paths[word] = str(site.home / f"{service.name}-{replica}-{PurePosixPath(word).name}")
     env: dict[str, str] = {}
     dropped = []
     for name, value in launch.env.items():

@@ -338,7 +338,7 @@ args=(
   --revision
   a09a35458c702b33eeacc393d103063234e8bc28
 )
-if ! current complete-chat 84c3b2d132ba; then
+if ! current complete-chat 5333fb958f41; then
   fetch complete-chat-download "${args[@]}"
 fi
 args=(
@@ -376,11 +376,12 @@ import os
 import sys
 
 if __name__ == "__main__":
-    mine_alone = os.open("/tmp/llmdeploy-engine.yaml", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    mine_alone = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(mine_alone, "w") as file:
         json.dump({"api-key": os.environ.pop("LLMDEPLOY_API_KEY")}, file)  # JSON is YAML
-    os.execvp(sys.argv[1], sys.argv[1:])
+    os.execvp(sys.argv[2], sys.argv[2:])
 '
+  /tmp/llmdeploy-engine.yaml
   sglang
   serve
   --model-path
@@ -407,7 +408,7 @@ if __name__ == "__main__":
   --config
   /tmp/llmdeploy-engine.yaml
 )
-LLMDEPLOY_API_KEY=${LLM_API_KEY:-} start complete-chat 84c3b2d132ba '' "${args[@]}"
+LLMDEPLOY_API_KEY=${LLM_API_KEY:-} start complete-chat 5333fb958f41 '' "${args[@]}"
 
 # small
 args=(
