@@ -85,6 +85,7 @@ def test_a_secret_comes_from_the_variable_that_llm_yaml_names() -> None:
 
 
 def test_a_file_in_a_containers_own_tmp_is_the_replicas_own(tmp_path: Path) -> None:
-    service = launched("--config", "/tmp/key.yaml", "--port", "8000")
+    launch = plans.launch("--config", "/tmp/key.yaml", "--port", "8000")
+    service = plans.service(launch=launch, gpus=plans.gpus(["0"], ["1"]))
     places = {run(service, replace(SITE, home=tmp_path), index).argv[-3] for index in (0, 1)}
     assert places == {str(tmp_path / "chat-0-key.yaml"), str(tmp_path / "chat-1-key.yaml")}
