@@ -64,9 +64,9 @@ def command(
             _run(place, timeout)
         else:
             deploying.tell("unchanged: every model is ready")
+        _tell_urls(result.plan, target, place)
     except (Failed, CannotRun) as error:
         deploying.fail(error)
-    _tell_urls(result.plan, target, place)
 
 
 def _ask(changes: Changes, *, yes: bool) -> None:

@@ -26,21 +26,26 @@ yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 def compiled(spec: str, targets: Sequence[str], output: Path) -> tuple[Result, str]:
     """Compile for the one target that is meant; ends with status 1 or 2 where that cannot be."""
-    from llmdeploy.compiler import default_targets
-
-    result = common.compile_file(spec, targets, output, emit=bool(targets))
-    if not targets and result.spec is not None:
-        targets = default_targets(result.spec)
-        if len(targets) == 1:
-            result = common.compile_file(spec, targets, output, emit=True)
+    targets = targets or listed(spec)
+    if len(targets) != 1:
+        raise click.UsageError(f"Name one target, like `-t {targets[0]}`, of {', '.join(targets)}.")
+    result = common.compile_file(spec, targets, output, emit=True)
     common.show(result)
     if not result.ok or result.plan is None:
         sys.exit(common.INVALID)
-    if len(targets) != 1:
-        raise click.UsageError(
-            f"Name one target, like `-t {targets[0]}`: this is about one of {', '.join(targets)}."
-        )
     return result, targets[0]
+
+
+def listed(spec: str) -> list[str]:
+    """Return the targets that a file is built for by default; ends with status 1 where it is not understood."""
+    from llmdeploy.compiler import default_targets
+
+    # What any target has to say of it is not asked for yet.
+    result = common.compile_file(spec, ["docker"], Path(), emit=False)
+    if result.spec is None:
+        common.show(result)
+        sys.exit(common.INVALID)
+    return default_targets(result.spec)
 
 
 @contextmanager

@@ -122,28 +122,30 @@ def command(
 
 def _compiled(means: _Means, folder: Path) -> tuple[Result, str]:
     """Compile, and for containers also write; return the target as well."""
-    targets = _targets(means)
     in_containers = means.against is None and not means.process
-    result = common.compile_file(means.spec, targets, folder, emit=in_containers)
+    for target in (targets := _targets(means)):
+        result = common.compile_file(means.spec, [target], folder, emit=in_containers)
+        if result.ok or target == targets[-1]:
+            break
     common.show(result)
     if result.plan is None or not result.ok:
         sys.exit(common.INVALID)
     if in_containers:
         common.write(result, folder)
-    return result, targets[0] if targets else ""
+    return result, target
 
 
 def _targets(means: _Means) -> list[str]:
-    """Return what to compile for. Processes of one host are what docker has, without the containers."""
-    from llmdeploy.compiler import default_targets
-
+    """Return what to compile for; what runs elsewhere may be of any of several."""
+    if means.target:
+        return [means.target]
+    if means.process:
+        # Processes of one host are what docker has, without the containers.
+        return ["docker"]
+    targets = deploying.listed(means.spec)
     if means.against is not None:
-        return []
-    if means.target or means.process:
-        return [means.target or "docker"]
-    spec = common.compile_file(means.spec, ["docker"], Path(), emit=False).spec
-    listed = default_targets(spec) if spec else []
-    return ["compose" if "compose" in listed and "docker" not in listed else "docker"]
+        return targets
+    return ["compose" if "compose" in targets and "docker" not in targets else "docker"]
 
 
 def _run(plan: Plan, means: _Means, folder: Path, *, show: bool) -> tuple[list[Outcome], str | None]:
@@ -161,6 +163,8 @@ def _run(plan: Plan, means: _Means, folder: Path, *, show: bool) -> tuple[list[O
                     if show:
                         click.echo(report.row(outcome, width))
     except CannotBoot as error:
+        for line in error.lines:
+            deploying.tell(f"  | {line}")
         return outcomes, str(error)
     return outcomes, None
 

@@ -10,7 +10,6 @@ from llmdeploy.engines.base import Lowered, Settings
 from llmdeploy.engines.lowering import TableEngine, lower
 from llmdeploy.plan.model import Why
 
-
 # bitsandbytes, which quantizes while it loads, takes any (server/text_generation_server/models/__init__.py).
 _ANY_DTYPE = ("int4", "bitsandbytes")
 

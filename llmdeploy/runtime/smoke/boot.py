@@ -25,6 +25,7 @@ Tell = Callable[[str], None]
 _PERIOD_S = 0.5
 _REPORT_S = 5.0
 _GRACE_S = 20.0
+_LINES = 20
 _GATEWAY_READY_S = 10.0
 
 
@@ -76,7 +77,11 @@ class _Unit:
         if status is not None:
             # Who is killed, as where memory runs out, leaves no word of it in the log.
             how = f"ended with status {status}" if status >= 0 else f"was ended by {Signals(-status).name}"
-            raise CannotBoot(f"`{self.name}` {how}: {logs.reason(self.log())}")
+            raise self.failure(how)
+
+    def failure(self, what: str) -> CannotBoot:
+        said = self.log()
+        return CannotBoot(f"`{self.name}` {what}: {logs.reason(said)}", logs.lines(said)[-_LINES:])
 
 
 @contextmanager
@@ -185,8 +190,7 @@ def _until_ready(
         if status == "200":
             return
         if left <= 0:
-            said = logs.reason(unit.log())
-            raise CannotBoot(f"`{unit.name}` is not ready after {limit_s:g} s ({status}): {said}")
+            raise unit.failure(f"is not ready after {limit_s:g} s ({status})")
         report(status)
         time.sleep(_PERIOD_S)
 

@@ -21,7 +21,7 @@ def booted(host: OneHost, tell: Tell, limit_s: float | None) -> Iterator[Booted]
     """Run the containers until the end of the block. Raises CannotBoot; volumes are all that may stay."""
     url = host.address()[0]
     try:
-        host.check()
+        _check(host)
         if running := [each.name for each in host.docker.containers()]:
             raise CannotBoot(f"{running[0]} is there already: ask it with `--against {url}`, or take it down")
         try:
@@ -31,7 +31,14 @@ def booted(host: OneHost, tell: Tell, limit_s: float | None) -> Iterator[Booted]
         finally:
             host.down(tell, volumes=False)
     except (Failed, CannotRun) as error:
-        raise CannotBoot(str(error)) from error
+        raise CannotBoot(str(error), getattr(error, "lines", ())) from error
+
+
+def _check(host: OneHost) -> None:
+    try:
+        host.check()
+    except Failed as error:
+        raise CannotBoot(f"{error}; {error.help}") from error
 
 
 def _reached(host: OneHost, tell: Tell) -> dict[str, tuple[str, ...]]:

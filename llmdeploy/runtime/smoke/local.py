@@ -6,7 +6,7 @@ paths.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +19,11 @@ _VISIBLE = {"nvidia": "CUDA_VISIBLE_DEVICES", "amd": "HIP_VISIBLE_DEVICES"}
 
 
 class CannotBoot(Exception):  # noqa: N818  a reason, read as "cannot boot: …"
-    """A model cannot run here, or did not come up; the text says why."""
+    """A model cannot run here, or did not come up; the text says why, `lines` are the last of its log."""
+
+    def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.lines = tuple(lines)
 
 
 @dataclass(frozen=True, slots=True)
