@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llmdeploy.diagnostics import Diagnostic
-from llmdeploy.emit import Artifact
+from llmdeploy.emit import Artifact, shell
 from llmdeploy.plan.model import Plan
 from llmdeploy.spec.targets import Kubernetes
 from llmdeploy.targets.base import Feature, Guide, Step
 from llmdeploy.targets.helm.chart import chart
-from llmdeploy.targets.kubernetes import guide, layout
+from llmdeploy.targets.kubernetes import commands, guide, layout
 from llmdeploy.targets.kubernetes.check import check
 from llmdeploy.targets.kubernetes.origins import section
 
@@ -51,14 +51,13 @@ class HelmTarget:
             apply=(
                 *guide.image_steps(plan, self.name),
                 Step(
-                    f"helm upgrade --install {name} helm/{name} -n {namespace} --create-namespace "
-                    f"--rollback-on-failure --wait --timeout {minutes}m",
+                    shell.join(commands.upgrade(name, f"helm/{name}", namespace, f"{minutes}m")),
                     "the default of 5 minutes is over before a model is loaded",
                 ),
                 Step(f"helm test {name} -n {namespace} --logs"),
             ),
             undo=(
-                Step(f"helm uninstall {name} -n {namespace}", "keeps the weights"),
+                Step(shell.join(commands.uninstall(name, namespace)), "keeps the weights"),
                 Step(f"kubectl delete namespace {namespace}", "all that is in it, weights too"),
             ),
             remarks=(

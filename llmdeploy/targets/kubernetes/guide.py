@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+from llmdeploy.emit import shell
 from llmdeploy.plan.model import Plan, Secret
 from llmdeploy.spec.targets import Kubernetes
 from llmdeploy.targets.base import Guide, Step
+from llmdeploy.targets.kubernetes import commands
 from llmdeploy.targets.kubernetes.manifests import flat, manifests
-from llmdeploy.targets.kubernetes.meta import PART_OF, Object
+from llmdeploy.targets.kubernetes.meta import Object
 from llmdeploy.targets.kubernetes.origins import used_secrets
 from llmdeploy.targets.kubernetes.values import GATEWAY_CLASS, values
 
@@ -29,26 +31,20 @@ def manifests_guide(plan: Plan, options: Kubernetes) -> Guide:
         base_url=base_url(plan, options),
         has_gateway=options.routing != "none",
         secrets=(
-            Step(
-                "kubectl apply --server-side --field-manager=llmdeploy -f kubernetes/00-namespace.yaml",
-                "secrets live in the namespace",
-            ),
+            Step(shell.join(commands.make_namespace("kubernetes")), "secrets live in the namespace"),
             *secret_steps(plan, options),
         ),
         apply=(
             *image_steps(plan, "kubernetes"),
-            Step("kubectl apply --server-side --field-manager=llmdeploy -k kubernetes"),
+            Step(shell.join(commands.apply("kubernetes"))),
             *(
-                Step(
-                    f"kubectl -n {namespace} rollout status deployment/{plan.name}-{name} "
-                    f"--timeout={minutes}m"
-                )
-                for name, minutes in _waits(plan, options).items()
+                Step(shell.join(commands.rollout(namespace, f"{plan.name}-{name}", f"{minutes}m")))
+                for name, minutes in waits(plan, options).items()
             ),
         ),
         undo=(
             Step(
-                f"kubectl -n {namespace} delete {','.join(kinds)} -l {PART_OF}={plan.name}",
+                shell.join(commands.delete(namespace, ",".join(kinds), commands.selector(plan.name))),
                 "keeps the weights",
             ),
             Step(f"kubectl delete namespace {namespace}", "all that is in it, weights too"),
@@ -84,14 +80,20 @@ def secret_steps(plan: Plan, options: Kubernetes) -> tuple[Step, ...]:
         Step(f"kubectl -n {namespace} create secret generic {name} {' '.join(keys)}")
         for name, keys in wanted.items()
     ]
-    if plan.gateway.tls_secret and plan.routes and options.routing != "none" and not options.gateway.name:
+    if tls_secret(plan, options):
         steps.append(
             Step(
-                f"kubectl -n {namespace} create secret tls {plan.gateway.tls_secret} "
+                f"kubectl -n {namespace} create secret tls {tls_secret(plan, options)} "
                 "--cert=tls.crt --key=tls.key"
             )
         )
     return tuple(steps)
+
+
+def tls_secret(plan: Plan, options: Kubernetes) -> str | None:
+    """Return the Secret with the certificate, where a gateway that is made here reads it."""
+    made = plan.routes and options.routing != "none" and not options.gateway.name
+    return plan.gateway.tls_secret if made else None
 
 
 def _variable(secret: Secret) -> str:
@@ -141,10 +143,11 @@ def _address(plan: Plan, options: Kubernetes) -> str:
 
 def budget_minutes(plan: Plan, options: Kubernetes) -> int:
     """Return how long a tool should wait: longer than any rollout may take before it counts as failed."""
-    return max(_waits(plan, options).values())
+    return max(waits(plan, options).values())
 
 
-def _waits(plan: Plan, options: Kubernetes) -> dict[str, int]:
+def waits(plan: Plan, options: Kubernetes) -> dict[str, int]:
+    """Return the minutes that the rollout of each model may take."""
     services = values(plan, options)["services"]
     # A rollout goes on one Pod at a time; each has the deadline for itself.
     return {
