@@ -1,6 +1,6 @@
 # `make` prints the targets. Everything is installed below this folder: .venv and .tools.
 .DEFAULT_GOAL := help
-.PHONY: help demo dev tools oracles check fix test boots cover goldens bench schemas catalogs clean
+.PHONY: help demo dev tools oracles images check fix test boots cover goldens bench schemas catalogs clean
 
 PY := .venv/bin/python
 # Tests marked with one xdist_group share a worker: an engine's parser takes seconds to start.
@@ -31,6 +31,9 @@ oracles: dev ## Install the real engines, to be asked and booted on the CPU, int
 	@$(PY) scripts/install_vllm_parser.py 0.33
 	@$(PY) scripts/install_sglang_parser.py
 
+images: oracles tools ## Make local images of vLLM and nginx, for tests on a dockerd of their own (root; 5 GB)
+	@$(PY) scripts/make_images.py
+
 check: dev ## Lint, formatting and types
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
@@ -43,7 +46,7 @@ fix: dev ## Format, and apply the linter's safe fixes
 test: dev tools ## Run the tests
 	$(PYTEST)
 
-boots: oracles tools images ## Run the tests that boot real engines, also on a dockerd of their own (root)
+boots: images ## Run the tests that boot real engines, also on a dockerd of their own (root)
 	$(PYTEST) --boot -m boots
 
 cover: dev tools ## Run the tests and say which lines of the package none of them reaches

@@ -87,11 +87,27 @@ def nginx() -> None:
 
 
 def docker() -> None:
-    """docker's command line; no daemon is needed for what the tests ask of it."""
+    """docker's command line; scripts/dockerd.py has a daemon of its own, where there is one."""
     if shutil.which("docker"):
         say("docker: present")
         return
     apt("docker.io", remedy="install docker's command line (Debian: `apt install docker.io`)")
+
+
+def image_tools() -> None:
+    """What boots containers, and makes images without a registry: only root can use either."""
+    if os.geteuid() != 0:
+        say("dockerd, debootstrap: left out, for only root can use them")
+        return
+    missing = [
+        package
+        for package, program in (("docker.io", "dockerd"), ("debootstrap", "debootstrap"))
+        if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    ]
+    if not missing:
+        say("dockerd, debootstrap: present")
+        return
+    apt(*missing, remedy="install them (Debian: `apt install docker.io debootstrap`)")
 
 
 def apt(*packages: str, remedy: str) -> None:
@@ -104,7 +120,7 @@ def apt(*packages: str, remedy: str) -> None:
     run("apt-get", "install", "-qq", "--no-install-recommends", *packages, remedy=remedy, env=quiet)
 
 
-STEPS: tuple[Callable[[], None], ...] = (compose, helm_and_kubectl, hadolint, nginx, docker)
+STEPS: tuple[Callable[[], None], ...] = (compose, helm_and_kubectl, hadolint, nginx, docker, image_tools)
 
 
 def main() -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from support import dockerd as daemons
 from support import golden as golden_files
 from support.oracle import Oracle
 from support.tools import Run, engine_python, runner, tool
@@ -15,9 +17,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-goldens", action="store_true", help="rewrite tests/golden from what is emitted"
     )
+    parser.addoption("--boot", action="store_true", help="also run the tests that boot a real engine")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    asked_for = item.config.getoption("--boot") or os.environ.get("CI")
+    if item.get_closest_marker("boots") and not asked_for:
+        pytest.skip("boots a real engine: run `make boots`")
     for marker in item.iter_markers("needs"):
         for name in marker.args:
             tool(name)
@@ -54,6 +60,13 @@ def nginx() -> Run:
 @pytest.fixture(scope="session")
 def shellcheck() -> Run:
     return runner("shellcheck")
+
+
+@pytest.fixture(scope="session")
+def dockerd() -> Iterator[daemons.Dockerd]:
+    """A real daemon with local images of vLLM and nginx. Tests that ask for it are marked `ONE_DAEMON`."""
+    with daemons.started() as daemon:
+        yield daemon
 
 
 @pytest.fixture(scope="session")
