@@ -118,6 +118,7 @@ def test_what_is_as_it_shall_be_is_no_change() -> None:
     [
         (container("proj-two", "another"), Action.RESTART),
         (lambda mark: container("proj-two", mark, Status="exited", ExitCode=1), Action.RESTART),
+        (lambda mark: container("proj-two", mark, health="unhealthy"), Action.RESTART),
         (lambda mark: container("proj-two", mark, health="starting"), Action.UPDATE),
     ],
 )
@@ -148,6 +149,14 @@ def test_it_ends_when_all_are_ready() -> None:
     machine = Machine(well(*NAMES))
     host(machine).apply(print)
     assert ("bash", "out/docker/up.sh") in machine.ran
+
+
+def test_one_that_hangs_is_removed_first_so_that_it_is_made_anew() -> None:
+    hung = container("proj-two", host(Machine()).wanted()["proj-two"].mark, health="unhealthy")
+    machine = Machine([*well("proj-one", "proj-gateway"), hung])
+    failure(machine, limit_s=1e-9)
+    removed = machine.ran.index(("docker", "rm", "--force", "id-proj-two"))
+    assert removed < machine.ran.index(("bash", "out/docker/up.sh"))
 
 
 def test_an_engine_that_ends_again_and_again_is_given_up_with_its_own_reason() -> None:

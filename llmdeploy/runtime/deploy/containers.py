@@ -32,6 +32,10 @@ class Container:
     def ready(self) -> bool:
         return self.status == "running" and self.health in ("", "healthy")
 
+    @property
+    def unhealthy(self) -> bool:
+        return self.status == "running" and self.health == "unhealthy"
+
 
 @dataclass(frozen=True, slots=True)
 class Docker:

@@ -159,10 +159,15 @@ class OneHost(ABC):
             return Change(Action.RESTART, name, "its settings have changed")
         if there.status != "running":
             return Change(Action.RESTART, name, f"it is {there.status}")
+        if there.unhealthy:
+            return Change(Action.RESTART, name, "it is unhealthy")
         return None if there.ready else Change(Action.UPDATE, name, f"it is not ready yet ({there.health})")
 
     def apply(self, tell: Tell, limit_s: float | None = None) -> None:
-        self.before = frozenset(each.id for each in self.docker.containers())
+        there = self.docker.containers()
+        # Whoever starts the containers takes one that runs for one that is well.
+        self.docker.remove(hung := [each for each in there if each.unhealthy])
+        self.before = frozenset(each.id for each in there if each not in hung)
         with ExitStack() as endings:
             home = endings.enter_context(tempfile.TemporaryDirectory(prefix="llmdeploy-"))
             started: list[Running] = []
@@ -272,7 +277,7 @@ class _Watch:
             return
         for each in late:
             # The reason is the engine's own where there is one.
-            if self._fresh_restarts(each) or each.health == "unhealthy" or each.status == "exited":
+            if self._fresh_restarts(each) or each.unhealthy or each.status == "exited":
                 self._give_up(each, f"is {each.health or each.status}")
         text = logs.tail(self._child.log)
         raise Failed(logs.reason(text), lines=logs.lines(text)[-LINES:])
