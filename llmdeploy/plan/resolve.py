@@ -240,15 +240,7 @@ def _service(
         engine=context.engine_of(name),
         engine_version=settings.version,
         launch=lowered.launch,
-        gpus=Gpus(
-            pool=pool.name,
-            vendor=pool.vendor,
-            count=count,
-            resource=pool.resource,
-            devices=devices if any(devices) else (),
-            products=pool.products,
-            memory_gib=None if pool.is_cpu else pool.memory_gib,
-        ),
+        gpus=_gpus(pool, count, devices),
         served_names=lowered.served_names or settings.values["served_names"],
         replicas=model.replicas,
         shm_gib=shm,
@@ -265,6 +257,18 @@ def _service(
         memory_gib=_host_memory(context, pool),
         structured_output=model.structured_output,
         api=lowered.api,
+    )
+
+
+def _gpus(pool: Hardware, count: int, devices: Devices) -> Gpus:
+    return Gpus(
+        pool=pool.name,
+        vendor=pool.vendor,
+        count=count,
+        resource=pool.resource,
+        devices=devices if any(devices) else (),
+        products=pool.products,
+        memory_gib=None if pool.is_cpu else pool.memory_gib,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import ClassVar
@@ -22,7 +23,7 @@ from llmdeploy.targets.kubernetes.manifests import flat, manifests
 _SLACK_S = 120
 
 
-class OnCluster:
+class OnCluster(ABC):
     """A plan in a namespace. Pods are looked at every `period_s`; `sleep` and `clock` are time's own."""
 
     target: ClassVar[str]
@@ -54,9 +55,9 @@ class OnCluster:
         self.reach()
         self._notes = surroundings.check(self.cluster, self.make_namespace())
 
+    @abstractmethod
     def make_namespace(self) -> commands.Argv:
         """Return how a person makes the namespace before anything is applied."""
-        raise NotImplementedError
 
     def address(self) -> tuple[str, str]:
         return surroundings.address(self.cluster)
