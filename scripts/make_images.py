@@ -36,7 +36,8 @@ NOT_IN_AN_IMAGE = (
     "./sys/*",
     "./var/lib/apt/lists/*",
     "./var/cache/apt/*",
-    "./var/log/*",
+    "./var/log/*.log",
+    "./var/log/apt/*",
 )
 MODULES = f"usr/local/lib/{PYTHON}/dist-packages"
 # Of vLLM's packages: what compiles, and what installs.
@@ -71,7 +72,7 @@ class Image:
 
 
 def fill_vllm(root: Path) -> None:
-    """The user, the directories and the commands that vLLM's own images have."""
+    """The directories and commands of vLLM's own images, and the user of those that are made for CUDA."""
     add_user(root, "vllm", "--uid", "2000", "--gid", "0", "--create-home")
     cache = root / "home/vllm/.cache"
     cache.mkdir()
@@ -120,7 +121,7 @@ def add_user(root: Path, name: str, *options: str) -> None:
 
 IMAGES = (
     Image(
-        # As the vendor's: Python, the compiler that nothing here asks for left out, and root by default.
+        # Root by default, as the vendor's. Theirs has a compiler, which nothing asks for in eager mode.
         name="vllm/vllm-openai-cpu:v0.32.0-x86_64",
         packages=("python3", "libgomp1", "libnuma1"),
         fill=fill_vllm,
@@ -160,7 +161,7 @@ def base() -> Path:
     with installing(home, f"Debian {DEBIAN}") as folder:
         if folder:
             root = folder / "root"
-            remedy = "see root/debootstrap/debootstrap.log there; the mirror is that of this machine's apt"
+            remedy = f"see {root}/debootstrap/debootstrap.log; the mirror is that of this machine's apt"
             # A mount namespace takes along the /proc that an interrupted run leaves mounted.
             bootstrap = ("unshare", "--mount", program("debootstrap"), "--variant=minbase")
             env = {"PATH": PATH}

@@ -19,17 +19,12 @@ _SIGNS = {"create": "+", "update": "~", "restart": "!", "remove": "-"}
 
 @click.command("apply")
 @common.spec_argument
-@common.target_option
+@deploying.target_option
 @common.output_option
 @deploying.context_option
 @deploying.yes_option
 @click.option("--force", is_flag=True, help="Overwrite files of the output that were edited by hand.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="Time that a model has to get ready. Default: what the plan gives it.",
-)
+@deploying.timeout_option
 def command(
     spec: str,
     targets: list[str],
@@ -45,7 +40,7 @@ def command(
     this host. Without a terminal it needs --yes.
 
     Exit status: 0 fine, also where nothing had to change; 1 errors in SPEC, or no leave to go on; 2 usage;
-    3 not every model got ready.
+    3 a tool or a secret is missing, or not every model got ready.
     """
     from llmdeploy.runtime.deploy.model import Failed
     from llmdeploy.runtime.deploy.places import deployment
@@ -53,18 +48,20 @@ def command(
 
     result, target = deploying.compiled(spec, targets, output)
     assert result.plan
+    deploying.refuse_context(context, target)
     common.write(result, output, force=force, scope=[target])
     try:
-        place = deployment(target, result.plan, output, Subprocess(), context)
-        place.check()
-        changes = place.changes()
-        deploying.tell(f"{result.plan.name}: {target}, {place.where}")
-        if changes.items:
-            _ask(changes, yes=yes)
-            _run(place, timeout)
-        else:
-            deploying.tell("unchanged: every model is ready")
-        _tell_urls(result.plan, target, place)
+        with deploying.ended_by_signals():
+            place = deployment(target, result.plan, output, Subprocess(), context)
+            place.check()
+            changes = place.changes()
+            deploying.tell(f"{result.plan.name}: {target}, {place.where}")
+            if changes.items:
+                _ask(changes, yes=yes)
+                _run(place, target, timeout)
+            else:
+                deploying.tell("unchanged: every model is ready")
+            _tell_urls(result.plan, target, place)
     except (Failed, CannotRun) as error:
         deploying.fail(error)
 
@@ -84,13 +81,16 @@ def _ask(changes: Changes, *, yes: bool) -> None:
         sys.exit(1)
 
 
-def _run(place: Deployment, timeout: float | None) -> None:
+def _run(place: Deployment, target: str, timeout: float | None) -> None:
     try:
-        with deploying.ended_by_signals():
-            place.apply(deploying.tell, timeout)
+        place.apply(deploying.tell, timeout)
     except (KeyboardInterrupt, SystemExit):
-        deploying.tell("interrupted")
-        place.undo(deploying.tell)
+        deploying.tell("interrupted: taking away what was started")
+        try:
+            place.undo(deploying.tell)
+        except (KeyboardInterrupt, SystemExit):
+            deploying.tell(f"not all of it is gone; `llmdeploy down -t {target}` takes it away")
+            raise
         raise
 
 

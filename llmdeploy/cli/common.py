@@ -41,12 +41,12 @@ def target_option(function: F) -> F:
         "targets",
         multiple=True,
         metavar="TARGET",
-        callback=_known_targets,
+        callback=known_targets,
         help="docker, compose, kubernetes or helm; may be repeated. Default: those listed in llm.yaml, else all.",
     )(function)
 
 
-def _known_targets(ctx: click.Context, option: click.Parameter, names: Sequence[str]) -> list[str]:
+def known_targets(ctx: click.Context, option: click.Parameter, names: Sequence[str]) -> list[str]:
     from llmdeploy.registry import TARGETS
 
     for name in names:

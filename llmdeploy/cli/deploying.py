@@ -21,7 +21,29 @@ if TYPE_CHECKING:
 context_option = click.option(
     "--context", metavar="NAME", help="Context of kubectl and helm. Default: the current one, then pinned."
 )
+target_option = click.option(
+    "-t",
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="TARGET",
+    callback=common.known_targets,
+    help="docker, compose, kubernetes or helm. Default: the one that llm.yaml lists.",
+)
+timeout_option = click.option(
+    "--timeout",
+    type=float,
+    callback=lambda ctx, option, value: _seconds(ctx, option, value),
+    metavar="SECONDS",
+    help="Give a model less time to get ready than `ready_timeout` of llm.yaml does.",
+)
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+
+
+def _seconds(ctx: click.Context, option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0 < value < float("inf"):
+        raise click.BadParameter("say how many seconds, more than 0.", ctx, option)
+    return value
 
 
 def compiled(spec: str, targets: Sequence[str], output: Path) -> tuple[Result, str]:
@@ -34,6 +56,13 @@ def compiled(spec: str, targets: Sequence[str], output: Path) -> tuple[Result, s
     if not result.ok or result.plan is None:
         sys.exit(common.INVALID)
     return result, targets[0]
+
+
+def refuse_context(context: str | None, target: str) -> None:
+    from llmdeploy.runtime.deploy.places import CLUSTERS
+
+    if context is not None and target not in CLUSTERS:
+        raise click.UsageError(f"--context names a cluster, and `{target}` is for this host.")
 
 
 def listed(spec: str) -> list[str]:

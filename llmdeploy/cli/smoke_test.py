@@ -41,10 +41,16 @@ class _Means:
 
 
 def _programs(ctx: click.Context, option: click.Parameter, values: Sequence[str]) -> dict[str, Path]:
+    from llmdeploy.registry import ENGINES
+
     found = {}
     for value in values:
-        engine, _, folder = value.rpartition("=")
-        found[engine] = Path(folder).resolve()
+        engine, equals, folder = value.partition("=")
+        if not equals or "/" in engine:
+            engine, folder = "", value
+        elif engine not in ENGINES.built_in and engine not in ENGINES:
+            raise click.BadParameter(f"'{engine}' is not one of {', '.join(ENGINES)}.", ctx, option)
+        found[engine] = Path(folder or "/nowhere").resolve()
         if not found[engine].is_dir():
             raise click.BadParameter(f"'{folder}' is no directory.", ctx, option)
     return found
@@ -68,12 +74,7 @@ def _programs(ctx: click.Context, option: click.Parameter, values: Sequence[str]
     callback=_programs,
     help="With --runtime process: directory of the engines' programs, searched before PATH.",
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="Time that a model has to get ready. Default: what the plan gives it.",
-)
+@deploying.timeout_option
 @click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Also write JUnit XML here.")
 def command(
@@ -100,8 +101,13 @@ def command(
         raise click.UsageError("Choose one of --target, --runtime and --against.")
     if programs and runtime is None:
         raise click.UsageError("--engine-bin is for --runtime process.")
-    if junit and not junit.parent.is_dir():
-        raise click.UsageError(f"--junit: there is no directory '{junit.parent}'.")
+    if junit:
+        try:
+            junit.touch()
+        except OSError as refused:
+            raise click.UsageError(f"--junit: '{junit}' cannot be written: {refused.strerror}.") from None
+    if against is not None:
+        _check_url(against)
     means = _Means(spec, target, against, runtime is not None, programs, timeout)
     with tempfile.TemporaryDirectory(prefix="llmdeploy-") as folder:
         result, target = _compiled(means, Path(folder))
@@ -118,6 +124,16 @@ def command(
     if not faults:
         deploying.tell(f"{len(outcomes)} checks passed")
     sys.exit(common.FAILED if faults else 0)
+
+
+def _check_url(url: str) -> None:
+    """Refuse once what every check would refuse."""
+    from llmdeploy.runtime.http import Unreachable, check_url
+
+    try:
+        check_url(url)
+    except Unreachable as error:
+        raise click.UsageError(f"--against: {error}.") from None
 
 
 def _compiled(means: _Means, folder: Path) -> tuple[Result, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +15,7 @@ _LIMIT = 300
 # pydantic's only counts: the indented one below says what is wrong, perhaps after one with the name of the field,
 # and before the input that it quotes.
 _ERROR = re.compile(
-    r"""^(?P<start>.*?)(?<!\S)(?:[\w.]+\.)?(?P<error>(?:\w*(?:Error|Exception)|error):\ \S.*)
+    r"""^(?P<start>.*?)(?<!\S)(?:[\w.]+\.)?(?P<error>(?:\w*(?:Error|Exception)|error|Error\ response\ from\ daemon):\ \S.*)
     (?:\n(?:(?P=start)(?P<field>\S+)\n)?(?P=start)\ +(?P<more>\S.*?)(?:\ \[type=.*)?$)?""",
     re.MULTILINE | re.VERBOSE,
 )
@@ -39,9 +40,15 @@ def tail(log: Path) -> str:
 
 def masked(text: str, secrets: Iterable[str]) -> str:
     """Return the text without these values: some engines write their API key to their log."""
-    for value in sorted(filter(None, secrets), key=len, reverse=True):
+    values = {each for value in secrets if value for each in _spellings(value)}
+    for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, MASK)
     return text
+
+
+def _spellings(value: str) -> tuple[str, ...]:
+    """Return a text as it is, and as Python and JSON write it between their quotes."""
+    return value, repr(value)[1:-1], json.dumps(value)[1:-1]
 
 
 def reason(text: str) -> str:

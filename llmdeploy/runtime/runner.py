@@ -67,22 +67,30 @@ class Subprocess:
 
     def run(self, argv: Sequence[str], timeout: float) -> Completed:
         try:
-            done = subprocess.run(
+            # In a session of its own, so that nothing that it starts outlives it, nor gets a Ctrl-C before us.
+            process = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
-                timeout=timeout,
-                check=False,
+                start_new_session=True,
             )
         except FileNotFoundError:
             raise NotInstalled(f"`{argv[0]}` is not installed") from None
-        except subprocess.TimeoutExpired:
-            raise CannotRun(f"`{argv[0]}` did not answer in {timeout:g} s") from None
         except OSError as error:
             raise CannotRun(f"`{argv[0]}` cannot be started: {error.strerror}") from error
-        return Completed(done.returncode, done.stdout, done.stderr)
+        with process:
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except BaseException as error:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise CannotRun(f"`{argv[0]}` did not answer in {timeout:g} s") from None
+                raise
+        return Completed(process.returncode, out, err)
 
     def start(self, argv: Sequence[str], log: Path) -> Running:
         return Child(argv, os.environ, log)

@@ -375,7 +375,7 @@ def test_an_interrupt_ends_helm_and_undo_tells_what_it_has_left() -> None:
     assert told[1:] == [
         f"release `llm` is pending-rollback; this settles it: {ROLLBACK}",
         f"see it: {' '.join(IN)} get pods -l app.kubernetes.io/part-of=llm",
-        "take it away: llmdeploy down -t helm --context lab",
+        "take it away: llmdeploy down -t helm --context lab, with the same llm.yaml",
     ]
 
 

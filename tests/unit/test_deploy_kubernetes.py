@@ -426,7 +426,7 @@ def test_undo_leaves_it_and_says_how_to_see_it() -> None:
     assert told == [
         "what was applied stays, and the cluster goes on with it",
         f"see it: {' '.join(IN)} get pods -l {ALL}",
-        "take it away: llmdeploy down -t kubernetes --context lab",
+        "take it away: llmdeploy down -t kubernetes --context lab, with the same llm.yaml",
     ]
     assert not runner.commands
 

@@ -230,7 +230,7 @@ def test_compose_as_a_program_of_its_own() -> None:
     answers: dict[str, Completed | Exception] = {
         "docker compose": Completed(1, "", "docker: 'compose' is not a docker command"),
         "docker-compose version": Completed(0, "2.39.1\n", ""),
-        "docker-compose --file": Completed(
+        "docker-compose --project-name proj --file": Completed(
             0, "one a\ntwo b\ngateway c\none-download d\ntwo-download e\n", ""
         ),
     }
@@ -241,7 +241,10 @@ def test_compose_as_a_program_of_its_own() -> None:
         "proj-two-1": "b",
         "proj-gateway-1": "c",
     }
-    assert compose.up()[:3] == ("docker-compose", "--file", "out/compose/compose.yaml")
+    assert compose.up()[:5] == (
+        *("docker-compose", "--project-name", "proj"),
+        *("--file", "out/compose/compose.yaml"),
+    )
 
 
 def test_down_of_compose_wants_no_file_and_no_secret() -> None:
@@ -274,3 +277,42 @@ def test_an_engine_is_reached_at_its_own_address_or_the_published_port() -> None
     assert host(Machine(well(*NAMES))).replicas()["one"] == ("http://172.18.0.2:8000",)
     published = plans.plan(plans.service("one"), routes=False)
     assert host(Machine(), published).replicas() == {"one": ("http://127.0.0.1:8080",)}
+
+
+def test_what_up_sh_shows_of_a_log_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_API_KEY", "k-1234")
+    monkeypatch.setenv("HUB_TOKEN", "t-1234")
+    machine = Machine(ended=1, said="ValueError: key k-1234\n")
+    with pytest.raises(Failed) as caught:
+        host(machine, plans.HYBRID).apply(print)
+    assert caught.value.message == "ValueError: key [REDACTED]"
+    assert caught.value.lines == ("ValueError: key [REDACTED]",)
+
+
+@pytest.mark.parametrize("value", ["a\r", "a\nb", "ключ"])
+def test_a_secret_that_no_header_can_have(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_API_KEY", value)
+    monkeypatch.setenv("HUB_TOKEN", "x")
+    with pytest.raises(Failed, match="LLM_API_KEY has a line break, or what is not ASCII") as caught:
+        host(Machine(), plans.HYBRID).check()
+    assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize("version", ["1.12.6", "19.03.1", ""])
+def test_docker_that_is_too_old(version: str) -> None:
+    with pytest.raises(Failed, match="too old"):
+        host(Machine(answers={"docker version": Completed(0, version, "")})).check()
+
+
+def test_where_it_goes_is_shown_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://me:pass@host:1")
+    docker = host(Machine())
+    docker.reach()
+    assert docker.where == "docker 28.0.0 at tcp://host:1"
+
+
+def test_what_docker_says_and_nobody_understands() -> None:
+    broken = container("proj-one", "x")
+    broken["NetworkSettings"] = None
+    with pytest.raises(Failed, match="not understood"):
+        host(Machine([broken])).changes()

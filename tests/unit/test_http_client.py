@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from llmdeploy.runtime.http import Client, Rejected, Unreachable, events
+from llmdeploy.runtime.http import Answer, Client, Rejected, Unreachable, events
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\n"
 
@@ -123,3 +123,42 @@ def test_nobody_there() -> None:
 def test_what_is_no_url_says_so(url: str) -> None:
     with pytest.raises(Unreachable, match="is no "):
         Client(url).get("/")
+
+
+def test_the_deadline_holds_for_headers_that_trickle() -> None:
+    """A socket's own time-out begins anew with each byte."""
+    start = time.monotonic()
+    with (
+        answering([b"HTTP/1.1 200 OK\r\nX: ", *[b"x"] * 100], pause_s=0.1) as url,
+        pytest.raises(Unreachable, match=r"no whole answer in 0.5 s"),
+    ):
+        Client(url, deadline_s=0.5).get("/")
+    assert time.monotonic() - start < 5
+
+
+def test_an_answer_without_end_is_not_read_into_memory() -> None:
+    with (
+        answering([b"HTTP/1.1 200 OK\r\n\r\n", *[b"x" * (1 << 20)] * 20]) as url,
+        pytest.raises(Unreachable, match="larger than 8 MiB"),
+    ):
+        Client(url).get("/")
+
+
+@pytest.mark.parametrize("key", ["top\r", "a\nb", "ключ"])
+def test_a_key_that_no_header_can_have_is_not_shown(key: str) -> None:
+    with answering([b"HTTP/1.1 200 OK\r\n\r\n"]) as url, pytest.raises(Unreachable) as caught:
+        try:
+            Client(url, key).get("/")
+        finally:
+            Client(url).get("/")  # somebody has to be answered
+    assert "cannot be sent" in str(caught.value)
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"[" * 200_000, b"{", b"\xff"])
+def test_what_is_no_json_is_none(body: bytes) -> None:
+    assert Answer(200, body).json() is None
+
+
+def test_an_excerpt_cannot_drive_a_terminal() -> None:
+    assert Answer(500, b"\x1b[31m bad \x00\r\n request").excerpt() == "[31m bad request"

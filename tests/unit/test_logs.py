@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -137,3 +138,9 @@ def test_a_strange_log_does_not_take_long(text: str) -> None:
 def test_secrets_do_not_show() -> None:
     said = "args: Args { api_key: Some('k-1234'), port: 80 }"
     assert masked(said, ["k-1", "", "k-1234"]) == "args: Args { api_key: Some('[REDACTED]'), port: 80 }"
+
+
+def test_secrets_do_not_show_however_they_are_written() -> None:
+    key = "a'b\"c\\"
+    said = f"{ {'api_key': key} } {json.dumps({'api_key': key})}"
+    assert masked(said, [key]).count("[REDACTED]") == 2

@@ -55,15 +55,15 @@ class Compose(OneHost):
             text = (self.folder / ".env").read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return os.environ
-        return {**{name: value.strip(" \t'\"") for name, value in _ASSIGNMENT.findall(text)}, **os.environ}
+        values = {name: _unquoted(value) for name, value in _ASSIGNMENT.findall(text)}
+        return {**values, **os.environ}
 
     def up(self) -> tuple[str, ...]:
         return (*self._compose(), "up", "--detach", "--wait", "--remove-orphans")
 
     def removal(self, *, volumes: bool) -> tuple[str, ...]:
         # By name: with the file it would want every secret, which nobody needs to stop something.
-        name = (*self._program, "--project-name", self.plan.name)
-        return (*name, "down", "--remove-orphans", *(("--volumes",) if volumes else ()))
+        return (*self._named(), "down", "--remove-orphans", *(("--volumes",) if volumes else ()))
 
     def marks(self) -> Mapping[str, str]:
         done = self.runner.run((*self._compose(), "config", "--hash", "*"), _PATIENCE_S)
@@ -80,4 +80,15 @@ class Compose(OneHost):
         return f"{self.plan.name}-{name}-1"
 
     def _compose(self) -> tuple[str, ...]:
-        return (*self._program, "--file", str(self.folder / "compose.yaml"))
+        # COMPOSE_PROJECT_NAME would win over the name in the file.
+        return (*self._named(), "--file", str(self.folder / "compose.yaml"))
+
+    def _named(self) -> tuple[str, ...]:
+        return (*self._program, "--project-name", self.plan.name)
+
+
+def _unquoted(value: str) -> str:
+    value = value.strip()
+    if value[:1] in ("'", '"'):
+        return value[1:].partition(value[0])[0]
+    return value.partition(" #")[0].rstrip()

@@ -122,7 +122,7 @@ class OnCluster(ABC):
         )
         tell(f"see it: {shell.join(self.cluster.pinned(get))}")
         down = ("llmdeploy", "down", "-t", self.target, "--context", self.cluster.context or "")
-        tell(f"take it away: {shell.join(down)}")
+        tell(f"take it away: {shell.join(down)}, with the same llm.yaml")
 
     @property
     def drain_s(self) -> int:

@@ -5,6 +5,7 @@ makes them.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import time
 from abc import ABC, abstractmethod
@@ -56,6 +57,8 @@ class OneHost(ABC):
         self.where = "docker"
         self.before: frozenset[str] = frozenset()
         """Ids of the containers that were there when `apply` began."""
+        self.replaced: frozenset[str] = frozenset()
+        """Their names."""
 
     @abstractmethod
     def up(self) -> tuple[str, ...]:
@@ -83,9 +86,12 @@ class OneHost(ABC):
 
     def log(self, container: Container) -> str:
         """Return the end of what a container said, without the secrets that it was given."""
+        return self.masked(self.docker.log(container))
+
+    def masked(self, text: str) -> str:
         known = self.secrets()
         values = (known.get(each.env or "", "") for each in checks.needed_secrets(self.plan))
-        return logs.masked(self.docker.log(container), values)
+        return logs.masked(text, values)
 
     @property
     def options(self) -> Options:
@@ -126,7 +132,8 @@ class OneHost(ABC):
 
     def reach(self) -> None:
         version = self.docker.check()
-        self.where = f"docker {version} at {os.environ.get('DOCKER_HOST') or 'this machine'}"
+        host = re.sub(r"//[^/@]*@", "//", os.environ.get("DOCKER_HOST", ""))
+        self.where = f"docker {version}" + (f" at {host}" if host else "")
 
     def check(self) -> None:
         self.reach()
@@ -136,6 +143,10 @@ class OneHost(ABC):
             names = ", ".join(f"`{each.name}` ({each.env})" for each in missing)
             steps = "; ".join(f"read -rs {each.env} && export {each.env}" for each in missing)
             raise Failed(f"no value for secret {names}", f"run: {steps}")
+        for each in checks.needed_secrets(self.plan):
+            value = known.get(each.env or "", "")
+            if not (value.isascii() and value.isprintable()):
+                raise Failed(f"secret `{each.name}`: {each.env} has a line break, or what is not ASCII")
 
     def changes(self) -> Changes:
         wanted = self.wanted()
@@ -168,6 +179,7 @@ class OneHost(ABC):
         # Whoever starts the containers takes one that runs for one that is well.
         self.docker.remove(hung := [each for each in there if each.unhealthy])
         self.before = frozenset(each.id for each in there if each not in hung)
+        self.replaced = frozenset(each.name for each in there)
         with ExitStack() as endings:
             home = endings.enter_context(tempfile.TemporaryDirectory(prefix="llmdeploy-"))
             started: list[Running] = []
@@ -178,9 +190,10 @@ class OneHost(ABC):
 
     def undo(self, tell: Tell) -> None:
         made = [each for each in self.docker.containers() if each.id not in self.before]
-        for each in made:
-            tell(f"{each.name}: taken away again")
         self.docker.remove(made)
+        for each in made:
+            again = "; what it was to replace is gone, too: apply again" if each.name in self.replaced else ""
+            tell(f"{each.name}: taken away again{again}")
         if not self.docker.containers():
             self.runner.run(self.removal(volumes=False), _DOWN_S)
 
@@ -192,7 +205,8 @@ class OneHost(ABC):
         done = self.runner.run(self.removal(volumes=volumes), self._patience())
         if done.status:
             raise Failed(
-                f"not all of it is gone: {logs.last_line(done.stdout + done.stderr)}", "run it again"
+                f"not all of it is gone: {logs.last_line(self.masked(done.stdout + done.stderr))}",
+                "run it again",
             )
         if kept and not volumes:
             tell(f"kept: {', '.join(kept)}; `--volumes` deletes them, weights included")
@@ -265,7 +279,8 @@ class _Watch:
         text = self._host.log(container)
         raise Failed(
             f"`{container.name}` {what}: {logs.reason(text)}",
-            f"`docker logs {container.name}` has the rest",
+            f"`docker logs {container.name}` has the rest, as long as it is there; "
+            f"`llmdeploy down -t {self._host.target}` takes it away",
             logs.lines(text)[-LINES:],
         )
 
@@ -279,8 +294,12 @@ class _Watch:
             # The reason is the engine's own where there is one.
             if self._fresh_restarts(each) or each.unhealthy or each.status == "exited":
                 self._give_up(each, f"is {each.health or each.status}")
-        text = logs.tail(self._child.log)
+        text = self._said()
         raise Failed(logs.reason(text), lines=logs.lines(text)[-LINES:])
+
+    def _said(self) -> str:
+        # up.sh shows the log of an engine that it gives up.
+        return self._host.masked(logs.tail(self._child.log))
 
     def _report(self, there: Mapping[str, Container], waiting: Sequence[str]) -> None:
         now = time.monotonic()
@@ -295,4 +314,4 @@ class _Watch:
                 line = logs.last_line(self._host.log(each))
                 self._tell(f"{each.name}: {now - self._started:.0f} s, {each.health or each.status}; {line}")
         if not working:
-            self._tell(f"{now - self._started:.0f} s; {logs.last_line(logs.tail(self._child.log))}")
+            self._tell(f"{now - self._started:.0f} s; {logs.last_line(self._said())}")

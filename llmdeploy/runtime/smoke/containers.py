@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 from llmdeploy.runtime.deploy.model import Failed, Tell
@@ -28,10 +28,25 @@ def booted(host: OneHost, tell: Tell, limit_s: float | None) -> Iterator[Booted]
             tell(f"starting {', '.join(host.wanted())} on {host.where}")
             host.apply(tell, limit_s)
             yield Booted(_reached(host, tell), url if host.plan.routes else None)
-        finally:
-            host.down(tell, volumes=False)
+        except BaseException:
+            # What went wrong before is what counts.
+            with suppress(Failed, CannotRun):
+                host.down(tell, volumes=False)
+            _tell_left(host, tell)
+            raise
+        host.down(tell, volumes=False)
     except (Failed, CannotRun) as error:
         raise CannotBoot(str(error), getattr(error, "lines", ())) from error
+
+
+def _tell_left(host: OneHost, tell: Tell) -> None:
+    try:
+        left = [each.name for each in host.docker.containers()]
+    except (Failed, CannotRun) as error:
+        tell(f"whether anything is left is not known: {error}")
+        return
+    if left:
+        tell(f"still there: {', '.join(left)}; `llmdeploy down -t {host.target}` takes it away")
 
 
 def _check(host: OneHost) -> None:

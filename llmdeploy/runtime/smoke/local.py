@@ -76,7 +76,10 @@ def secret(wanted: Secret, environ: Mapping[str, str]) -> str:
         raise CannotBoot(f"secret `{wanted.name}` has no `env`, the variable that holds it")
     if not environ.get(wanted.env):
         raise CannotBoot(f"secret `{wanted.name}` is read from {wanted.env}, which is not set")
-    return environ[wanted.env]
+    value = environ[wanted.env]
+    if not (value.isascii() and value.isprintable()):
+        raise CannotBoot(f"secret `{wanted.name}`: {wanted.env} has a line break, or what is not ASCII")
+    return value
 
 
 def _addressed(argv: tuple[str, ...], old: int, new: int) -> Iterator[str]:
