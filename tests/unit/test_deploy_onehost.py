@@ -119,6 +119,7 @@ def test_what_is_as_it_shall_be_is_no_change() -> None:
         (container("proj-two", "another"), Action.RESTART),
         (lambda mark: container("proj-two", mark, Status="exited", ExitCode=1), Action.RESTART),
         (lambda mark: container("proj-two", mark, health="unhealthy"), Action.RESTART),
+        (lambda mark: container("proj-two", mark, health="starting", restarts=3), Action.RESTART),
         (lambda mark: container("proj-two", mark, health="starting"), Action.UPDATE),
     ],
 )

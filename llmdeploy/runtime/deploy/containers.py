@@ -16,6 +16,8 @@ _PATIENCE_S = 60
 _STOP_S = 10
 _OLDEST = (20, 10)
 LINES = 40
+GIVEN_UP = 3
+"""So many restarts are what up.sh gives an engine up for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,10 @@ class Container:
         return self.status == "running" and self.health in ("", "healthy")
 
     @property
-    def unhealthy(self) -> bool:
-        return self.status == "running" and self.health == "unhealthy"
+    def stuck(self) -> bool:
+        """Is it one that nothing but a new container helps? The count of restarts never begins anew."""
+        hangs = self.status == "running" and self.health == "unhealthy"
+        return hangs or (self.restarts >= GIVEN_UP and not self.ready)
 
 
 @dataclass(frozen=True, slots=True)

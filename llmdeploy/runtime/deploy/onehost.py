@@ -16,7 +16,7 @@ from pathlib import Path
 
 from llmdeploy.plan.model import Plan
 from llmdeploy.runtime import logs
-from llmdeploy.runtime.deploy.containers import LINES, Container, Docker
+from llmdeploy.runtime.deploy.containers import GIVEN_UP, LINES, Container, Docker
 from llmdeploy.runtime.deploy.model import Action, Change, Changes, Failed, Tell
 from llmdeploy.runtime.runner import Runner, Running, held, stop
 from llmdeploy.spec.targets import Docker as Options
@@ -26,8 +26,8 @@ from llmdeploy.targets.onehost.stack import Stack, stack
 _PERIOD_S = 1.0
 _REPORT_S = 10.0
 _GRACE_S = 20.0
-# As up.sh has it: the first start may meet a GPU that the old container has not let go of.
-RESTARTS = 2
+# The first start may meet a GPU that the old container has not let go of.
+RESTARTS = GIVEN_UP - 1
 # docker asks for the health again only after a period, and a container needs a moment to start.
 _SLACK_S = 60.0
 _DOWN_S = 600.0
@@ -170,14 +170,14 @@ class OneHost(ABC):
             return Change(Action.RESTART, name, "its settings have changed")
         if there.status != "running":
             return Change(Action.RESTART, name, f"it is {there.status}")
-        if there.unhealthy:
-            return Change(Action.RESTART, name, "it is unhealthy")
+        if there.stuck:
+            return Change(Action.RESTART, name, f"it is {there.health or there.status}, and stuck")
         return None if there.ready else Change(Action.UPDATE, name, f"it is not ready yet ({there.health})")
 
     def apply(self, tell: Tell, limit_s: float | None = None) -> None:
         there = self.docker.containers()
         # Whoever starts the containers takes one that runs for one that is well.
-        self.docker.remove(hung := [each for each in there if each.unhealthy])
+        self.docker.remove(hung := [each for each in there if each.stuck])
         self.before = frozenset(each.id for each in there if each not in hung)
         self.replaced = frozenset(each.name for each in there)
         with ExitStack() as endings:
@@ -292,7 +292,7 @@ class _Watch:
             return
         for each in late:
             # The reason is the engine's own where there is one.
-            if self._fresh_restarts(each) or each.unhealthy or each.status == "exited":
+            if self._fresh_restarts(each) or each.health == "unhealthy" or each.status == "exited":
                 self._give_up(each, f"is {each.health or each.status}")
         text = self._said()
         raise Failed(logs.reason(text), lines=logs.lines(text)[-LINES:])

@@ -131,7 +131,8 @@ wait_healthy() {
   done
   say "$1: not healthy, but $state after $restarts restarts; its last lines:"
   "$docker" logs --tail 40 "$1" >&2 || true
-  die "$1 did not become healthy within $2 seconds"
+  ((SECONDS < deadline)) || die "$1 did not become healthy within $2 seconds"
+  die "$1 ends again and again; when that is mended: up.sh --recreate"
 }
 
 ((dry_run)) || "$docker" version >/dev/null || die "docker does not answer: start it, or set DOCKER"
@@ -163,14 +164,13 @@ args=(
   --exclude
   'original/*'
 )
-if ! current laptop-chat 151a996e47ad; then
+if ! current laptop-chat b6f4ab0a553d; then
   fetch laptop-chat-download "${args[@]}"
 fi
 args=(
   --label io.llmdeploy.model=chat
   --network laptop-engines
   --network-alias chat
-  --user 2000:0
   --security-opt no-new-privileges
   --cap-drop ALL
   --init
@@ -215,7 +215,7 @@ args=(
   --kv-cache-memory-bytes
   4294967296
 )
-start laptop-chat 151a996e47ad '' "${args[@]}"
+start laptop-chat b6f4ab0a553d '' "${args[@]}"
 
 wait_healthy laptop-chat 1860
 

@@ -131,7 +131,8 @@ wait_healthy() {
   done
   say "$1: not healthy, but $state after $restarts restarts; its last lines:"
   "$docker" logs --tail 40 "$1" >&2 || true
-  die "$1 did not become healthy within $2 seconds"
+  ((SECONDS < deadline)) || die "$1 did not become healthy within $2 seconds"
+  die "$1 ends again and again; when that is mended: up.sh --recreate"
 }
 
 ((dry_run)) || "$docker" version >/dev/null || die "docker does not answer: start it, or set DOCKER"
