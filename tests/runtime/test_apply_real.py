@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from support import tiny
-from support.dockerd import ONE_DAEMON, Dockerd
+from support.dockerd import ONE_DAEMON, Dockerd, sweep
 
 pytestmark = [pytest.mark.boots, ONE_DAEMON]
 
@@ -35,13 +35,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def clean(dockerd: Dockerd) -> Iterator[None]:
-    """Whatever a test leaves, the next one starts from nothing."""
+    """Whatever a test leaves, of this module or of another, the next one starts from nothing."""
+    sweep(dockerd)
     yield
-    for name in containers(dockerd, "--all"):
-        dockerd.docker("rm", "--force", name)
-    dockerd.docker("network", "prune", "--force")
-    for name in volumes(dockerd):
-        dockerd.docker("volume", "rm", name)
+    sweep(dockerd)
 
 
 def write(folder: Path, models: dict[str, dict[str, Any]], port: int = 18080) -> Path:

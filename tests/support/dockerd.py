@@ -13,9 +13,11 @@ from support.tools import ROOT, missing, tool
 # The scripts are no package: they find each other by their bare names.
 sys.path.append(str(ROOT / "scripts"))
 import dockerd as script
-from dockerd import Dockerd
+from dockerd import Dockerd, sweep
 from installing import UnavailableError
 from make_images import IMAGES, outdated
+
+__all__ = ["NGINX_IMAGE", "ONE_DAEMON", "VLLM_IMAGE", "Dockerd", "started", "sweep"]
 
 VLLM_IMAGE, NGINX_IMAGE = (image.name for image in IMAGES)
 # For every test that asks for the daemon: a machine has room for one, so one worker has to run them all.
