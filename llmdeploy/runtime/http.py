@@ -101,6 +101,11 @@ def events(blocks: Iterable[tuple[float, bytes]]) -> Iterator[tuple[float, str]]
                 data = []
 
 
+def fits_header(value: str) -> bool:
+    """Can it be sent as a key? Python's client refuses line breaks and what is not Latin-1."""
+    return value.isascii() and value.isprintable()
+
+
 def check_url(base: str) -> SplitResult:
     """Take a base URL apart. Raises Unreachable for what is none, or has parts that are not asked below."""
     try:

@@ -18,6 +18,7 @@ from llmdeploy.plan.model import Plan
 from llmdeploy.runtime import logs
 from llmdeploy.runtime.deploy.containers import GIVEN_UP, LINES, Container, Docker
 from llmdeploy.runtime.deploy.model import Action, Change, Changes, Failed, Tell
+from llmdeploy.runtime.http import fits_header
 from llmdeploy.runtime.runner import Runner, Running, held, stop
 from llmdeploy.spec.targets import Docker as Options
 from llmdeploy.targets.onehost import checks, guide
@@ -145,7 +146,7 @@ class OneHost(ABC):
             raise Failed(f"no value for secret {names}", f"run: {steps}")
         for each in checks.needed_secrets(self.plan):
             value = known.get(each.env or "", "")
-            if not (value.isascii() and value.isprintable()):
+            if not fits_header(value):
                 raise Failed(f"secret `{each.name}`: {each.env} has a line break, or what is not ASCII")
 
     def changes(self) -> Changes:

@@ -30,9 +30,11 @@ def booted(host: OneHost, tell: Tell, limit_s: float | None) -> Iterator[Booted]
             yield Booted(_reached(host, tell), url if host.plan.routes else None)
         except BaseException:
             # What went wrong before is what counts.
-            with suppress(Failed, CannotRun):
-                host.down(tell, volumes=False)
-            _tell_left(host, tell)
+            try:
+                with suppress(Failed, CannotRun):
+                    host.down(tell, volumes=False)
+            finally:
+                _tell_left(host, tell)
             raise
         host.down(tell, volumes=False)
     except (Failed, CannotRun) as error:
@@ -53,7 +55,7 @@ def _check(host: OneHost) -> None:
     try:
         host.check()
     except Failed as error:
-        raise CannotBoot(f"{error}; {error.help}") from error
+        raise CannotBoot("; ".join(filter(None, (error.message, error.help)))) from error
 
 
 def _reached(host: OneHost, tell: Tell) -> dict[str, tuple[str, ...]]:

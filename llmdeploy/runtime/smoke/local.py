@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from llmdeploy.plan.model import Mount, MountKind, Secret, Service
+from llmdeploy.runtime.http import fits_header
 
 HOST = "127.0.0.1"
 _EVERYWHERE = "0.0.0.0"
@@ -77,7 +78,7 @@ def secret(wanted: Secret, environ: Mapping[str, str]) -> str:
     if not environ.get(wanted.env):
         raise CannotBoot(f"secret `{wanted.name}` is read from {wanted.env}, which is not set")
     value = environ[wanted.env]
-    if not (value.isascii() and value.isprintable()):
+    if not fits_header(value):
         raise CannotBoot(f"secret `{wanted.name}`: {wanted.env} has a line break, or what is not ASCII")
     return value
 
