@@ -36,6 +36,13 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, Mapping[str, str]],
     return lambda name, actual: golden_files.check(golden_files.GOLDEN / name, actual, update=update)
 
 
+@pytest.fixture
+def golden_text(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """golden_text(path, text): compare with the text of that file, or rewrite it."""
+    update = request.config.getoption("--update-goldens")
+    return lambda path, actual: golden_files.check_text(path, actual, update=update)
+
+
 @pytest.fixture(scope="session")
 def compose() -> Run:
     """Docker Compose itself: compose("-f", file, "config")."""

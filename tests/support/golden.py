@@ -44,3 +44,14 @@ def check(folder: Path, actual: Mapping[str, str], *, update: bool) -> None:
     expected = read(folder) if folder.is_dir() else {}
     same = expected == dict(actual)
     assert same, f"{difference(expected, actual)}\nif this is meant: make goldens, and review the diff"
+
+
+def check_text(path: Path, actual: str, *, update: bool) -> None:
+    """Assert that the file holds exactly `actual`; with `update`, make it so."""
+    if update:
+        path.write_text(actual, encoding="utf-8", newline="")
+    expected = path.read_bytes().decode() if path.is_file() else ""
+    same = expected == actual
+    assert same, (
+        f"{difference({path.name: expected}, {path.name: actual})}\nif this is meant: make goldens, and review the diff"
+    )
