@@ -68,6 +68,11 @@ CODES: dict[str, Code] = {
             "LD312": "remote code at a moving revision",
             "LD313": "an engine argument that cannot be passed",
             "LD315": "a source that the engine cannot serve",
+            "LD316": "a flag that the engine does not have",
+            "LD317": "a flag or value that the engine no longer has",
+            "LD318": "a flag that a later version of the engine has",
+            "LD319": "a value that the flag does not take",
+            "LD320": "an abbreviated flag",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
             "LD402": "a secret without a reference for the target",
@@ -95,11 +100,14 @@ CODES: dict[str, Code] = {
             "LD512": "a model directory that is not on this machine",
             "LD513": "a route that repeats what the engine serves",
             "LD514": "the gateway listens on every interface without a key",
+            "LD515": "a flag or value that the engine is about to drop",
+            "LD516": "a variable that the engine does not read",
         },
     ),
     **_table(
         Severity.NOTE,
         {
+            "LD321": "what the catalog of flags cannot judge",
             "LD407": "a setting that one target leaves to its surroundings",
             "LD507": "served names that the engine does not check",
             "LD508": "a memory fraction that has no counterpart",

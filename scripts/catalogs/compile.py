@@ -41,6 +41,7 @@ def outputs() -> dict[str, str]:
         "models.json": as_list(checked("models", models())),
         "gated.json": as_list(checked("gated", read("gated.yaml"))),
         "meanings.json": as_list(checked("meanings", meanings())),
+        "flag_changes.json": as_list(checked("flag_changes", flag_changes())),
     }
 
 
@@ -135,6 +136,16 @@ def only(words: Row) -> str:
     """Return why there is none; a comma without quotes would have made two keys of it."""
     (reason,) = words.values()
     return str(reason)
+
+
+def flag_changes() -> list[Row]:
+    source = read("flag_changes.yaml")
+    sources = source.pop("sources")
+    rows = [{"engine": engine, **row} for engine, rows in source.items() for row in rows]
+    for row in rows:
+        row["name"] = row.pop("flag", None) or row.pop("env")
+        row["source"] = sources.get(row["source"], row["source"]).format_map(row)
+    return rows
 
 
 def read(name: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from llmdeploy.catalog import Bento, bento
+from llmdeploy.catalog.flag_changes import change
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.engines.base import Lowered, Settings
 from llmdeploy.engines.lowering import TableEngine, lower
@@ -72,10 +73,15 @@ class OpenLlm(TableEngine):
 
 def _arguments(settings: Settings, packed: Bento) -> Iterator[Diagnostic]:
     for key in settings.engine_args:
-        if key.lstrip("-").replace("-", "_") not in packed.args:
-            message = f"the Bento `{packed.tag}` has no argument `{key}`"
-            help = "it has " + ", ".join(f"`{name}`" for name in packed.args)
-            yield Diagnostic("LD313", message, (*settings.origin, "engine_args", key), help)
+        name, path = key.lstrip("-").replace("-", "_"), (*settings.origin, "engine_args", key)
+        if name in packed.args:
+            continue
+        if (row := change("openllm", "--" + name.replace("_", "-"))) is not None:
+            yield Diagnostic("LD317", f"OpenLLM has no `{key}` since {row.removed}", path, row.help)
+            continue
+        message = f"the Bento `{packed.tag}` has no argument `{key}`"
+        help = "it has " + ", ".join(f"`{name}`" for name in packed.args)
+        yield Diagnostic("LD316", message, path, help)
     for name in settings.env:
         if packed.env.get(name):
             message = f"the Bento `{packed.tag}` sets `{name}` to `{packed.env[name]}` itself"
