@@ -68,6 +68,7 @@ CODES: dict[str, Code] = {
             "LD312": "remote code at a moving revision",
             "LD313": "an engine argument that cannot be passed",
             "LD315": "a source that the engine cannot serve",
+            "LD350": "an adapter of another rank",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
             "LD402": "a secret without a reference for the target",
@@ -103,6 +104,7 @@ CODES: dict[str, Code] = {
             "LD407": "a setting that one target leaves to its surroundings",
             "LD507": "served names that the engine does not check",
             "LD508": "a memory fraction that has no counterpart",
+            "LD525": "a setting that the engine does not need",
         },
     ),
 }
