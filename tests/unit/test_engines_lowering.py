@@ -38,7 +38,7 @@ def test_vllm():
         " --max-model-len 4096 --max-num-seqs 8 --max-num-batched-tokens 8192 --gpu-memory-utilization 0.9"
         " --kv-cache-dtype fp8 --no-enable-prefix-caching --trust-remote-code"
         " --chat-template /templates/chat.jinja --runner pooling --enable-auto-tool-choice"
-        " --tool-call-parser hermes --reasoning-parser qwen3 --limit-mm-per-prompt {\"image\":2}"
+        ' --tool-call-parser hermes --reasoning-parser qwen3 --limit-mm-per-prompt {"image":2}'
         " --enable-lora --lora-modules sql=/adapters/sql --max-lora-rank 16"
         ' --speculative-config {"method":"ngram","num_speculative_tokens":4}'
     )
