@@ -218,6 +218,8 @@ class Service:
     """Host memory of the pool's node that this replica may take, where llm.yaml states it (CPU pools)."""
     structured_output: bool = True
     """Whether answers can be held to a JSON Schema; the launch already says so to the engine."""
+    reasons: bool = False
+    """Whether what the model thinks is kept apart from what it answers."""
     task: Literal["generate", "embed"] = "generate"
     adapter_names: Mapping[str, str] = field(default_factory=dict)
     """LoRA adapter -> what clients write in "model" to have it."""

@@ -297,6 +297,7 @@ def _service(
         why=tuple({reason.setting: reason for reason in (*why, *lowered.why)}.values()),
         memory_gib=_host_memory(context, pool),
         structured_output=model.structured_output,
+        reasons=model.reasoning is not None,
         task=model.task,
         adapter_names=lowered.adapter_names,
         api=lowered.api,

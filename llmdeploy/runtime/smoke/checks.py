@@ -32,6 +32,8 @@ SCHEMA: dict[str, Any] = {
 }
 _PROMPT = "Describe a small plant."
 _OPENAI_FORM = {"type": "json_schema", "json_schema": {"name": "plant", "schema": "{schema}", "strict": True}}
+# Qwen's and GLM's word for it, and DeepSeek's; a template that knows neither goes on thinking.
+_NO_THINKING = {"enable_thinking": False, "thinking": False}
 _DONE = "[DONE]"
 # Tokens of one answer are further apart than this, those that waited in a buffer are not.
 _APART_S = 0.0005
@@ -174,9 +176,13 @@ def _bursts(times: list[float]) -> int:
 def schema(door: Door) -> str:
     """An answer that is held to a JSON Schema keeps it."""
     form = door.service.api.response_format or _OPENAI_FORM
-    question = _question(door, _PROMPT, max_tokens=64)
-    answer = _expect(200, door.client.post(CHAT, {**question, "response_format": _filled(form)}))
-    return _keeps_schema(_content(answer), "response_format")
+    question = {**_question(door, _PROMPT, max_tokens=64), "response_format": _filled(form)}
+    if door.service.reasons:
+        question["chat_template_kwargs"] = _NO_THINKING
+    content = _content(answer := _expect(200, door.client.post(CHAT, question)))
+    if door.service.reasons and not content and _was_cut_off(answer):
+        return "the model is still reasoning after 64 tokens, and no schema holds before it answers"
+    return _keeps_schema(content, "response_format")
 
 
 def native(door: Door, *, request: NativeRequest) -> str:
@@ -266,6 +272,10 @@ def _content(answer: Answer) -> str:
             # A model that is still thinking has said nothing yet.
             return str(message["content"] or "")
     raise Fault(f"no chat completion: {answer.excerpt()}")
+
+
+def _was_cut_off(answer: Answer) -> bool:
+    return any(choice.get("finish_reason") == "length" for choice in _items(answer.json(), "choices"))
 
 
 def _items(document: Any, field: str) -> list[dict[str, Any]]:
