@@ -9,7 +9,7 @@ from typing import Any
 
 from llmdeploy.catalog.flags import flag_table
 from llmdeploy.diagnostics import Diagnostic
-from llmdeploy.diagnostics.suggest import closest
+from llmdeploy.diagnostics.suggest import did_you_mean
 from llmdeploy.engines.base import Settings
 from llmdeploy.engines.table import Setting, Table, field_of
 from llmdeploy.plan.model import Why
@@ -99,12 +99,9 @@ def _registered(row: Setting, settings: Settings, table: Table) -> tuple[str, ..
 def _unregistered(
     text: str, legal: tuple[str, ...], row: Setting, settings: Settings, table: Table
 ) -> Diagnostic:
-    name, meant = field_of(row.name), closest(text, legal)
-    message = f"{table.title} {settings.version} has no `{name}: {text}`"
-    hint = f"did you mean `{meant}`? " if meant else ""
-    return Diagnostic(
-        "LD309", message, settings.origin_of(row.name), f"{hint}it has {', '.join(sorted(legal))}"
-    )
+    message = f"{table.title} {settings.version} has no `{field_of(row.name)}: {text}`"
+    help = did_you_mean(text, sorted(legal))
+    return Diagnostic("LD309", message, settings.origin_of(row.name), help)
 
 
 def _refused(text: str, row: Setting, settings: Settings) -> Diagnostic:

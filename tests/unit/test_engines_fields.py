@@ -144,10 +144,10 @@ def test_every_translation_is_a_parser_that_the_engine_has(engine, setting):
     assert not set(row.translated) & set(legal), "a name that the engine has needs no translation"
 
 
-def test_an_unknown_parser_is_refused_with_those_that_there_are():
-    found = refused("vllm", {"tools": "hermse"})
-    assert found.code == "LD309"
-    assert "did you mean `hermes`?" in (found.help or "") and "llama3_json" in (found.help or "")
+def test_an_unknown_parser_is_refused_with_the_one_that_was_meant_or_all():
+    assert refused("vllm", {"tools": "hermse"}).help == "did you mean `hermes`?"
+    found = refused("vllm", {"tools": "qwzx"})
+    assert found.code == "LD309" and "`llama3_json`" in (found.help or "")
 
 
 def test_a_plugin_may_bring_a_parser():
