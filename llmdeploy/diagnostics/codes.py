@@ -73,6 +73,7 @@ CODES: dict[str, Code] = {
             "LD318": "a flag that a later version of the engine has",
             "LD319": "a value that the flag does not take",
             "LD320": "an abbreviated flag",
+            "LD350": "an adapter of another rank",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
             "LD402": "a secret without a reference for the target",
@@ -111,6 +112,7 @@ CODES: dict[str, Code] = {
             "LD407": "a setting that one target leaves to its surroundings",
             "LD507": "served names that the engine does not check",
             "LD508": "a memory fraction that has no counterpart",
+            "LD525": "a setting that the engine does not need",
         },
     ),
 }

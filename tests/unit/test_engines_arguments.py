@@ -48,7 +48,7 @@ def said(engine, engine_args, **changes):
         ({"seed": -1}, ["--seed=-1"]),
         ({"middleware": ["a", "b"]}, ["--middleware", "a", "--middleware", "b"]),
         ({"middleware": "-a"}, ["--middleware=-a"]),
-        ({"lora-modules": ["a=b", "c=d"]}, ["--lora-modules", "a=b", "c=d"]),
+        ({"allowed-media-domains": ["a", "b"]}, ["--allowed-media-domains", "a", "b"]),
         ({"middleware": "a"}, ["--middleware", "a"]),
         (
             {"hf-overrides": {"b": [1, None], "a": {"x": True}}},
@@ -85,7 +85,7 @@ def test_arguments(engine_args, expected):
         {"seed": None},
         {"enforce-eager": None},
         {"middleware": []},
-        {"lora-modules": ["-x"]},
+        {"allowed-media-domains": ["-x"]},
         {"se ed": 1},
         {"seed=1": 1},
         {"": 1},
@@ -99,7 +99,7 @@ def test_what_has_no_form(engine_args):
     ("engine_args", "first"),
     [
         ({"max-logprobs": 5, "--max_logprobs": 6}, ["--max-logprobs", "5"]),
-        ({"enable-lora": True, "no-enable-lora": True}, ["--enable-lora"]),
+        ({"enable-sleep-mode": True, "no-enable-sleep-mode": True}, ["--enable-sleep-mode"]),
         ({"enable-log-requests": True, "disable-log-requests": True}, ["--enable-log-requests"]),
         ({"compilation-config": {"mode": 0}, "-cc": {"mode": 0}}, ["--compilation-config", '{"mode":0}']),
         (
@@ -136,8 +136,8 @@ def test_what_the_compiler_decides_may_not_come_back_in_any_spelling(engine, key
 
 
 def test_switches_of_sglang_have_no_opposite():
-    assert said("sglang", {"enable-lora": False}) == ([], ["LD313"])
-    assert said("sglang", {"enable_lora": True}) == (["--enable-lora"], [])
+    assert said("sglang", {"enable-p2p-check": False}) == ([], ["LD313"])
+    assert said("sglang", {"enable_p2p_check": True}) == (["--enable-p2p-check"], [])
 
 
 def test_tgi_is_told_by_its_environment():
@@ -223,12 +223,11 @@ def test_an_abbreviation_names_the_flags_that_it_begins(engine, key, full):
     assert (found.code, found.help) == ("LD320", f"write {full}")
 
 
-def test_a_registry_is_for_the_image_of_the_release_and_without_plug_ins():
-    parser = {"tool-call-parser": "hermess", "enable-auto-tool-choice": True}
-    (found,) = findings("vllm", parser)
-    assert (found.code, found.help) == ("LD319", "did you mean `hermes`?")
-    assert [found.code for found in findings("vllm", parser, image="example.com/vllm:v1")] == ["LD321"]
-    assert findings("vllm", {**parser, "tool-parser-plugin": "/plug.py"}) == []
+def test_what_an_engine_looks_up_may_come_from_an_image_of_ones_own():
+    engine_args = {"load-format": "safetensor"}
+    (found,) = findings("vllm", engine_args)
+    assert (found.code, found.help) == ("LD319", "did you mean `safetensors`?")
+    assert [found.code for found in findings("vllm", engine_args, image="example.com/vllm:v1")] == ["LD321"]
 
 
 @pytest.mark.parametrize("word", ["FLASH_ATTN", "flash_attn", "auto"])
@@ -265,7 +264,16 @@ def test_a_parser_reads_back_what_was_written(data, flags):
 
 
 KEYS = st.text(max_size=12) | st.sampled_from(
-    ["seed", "max-logprobs", "middleware", "hf-overrides", "enforce-eager", "enable-lora", "-cc", "convert"]
+    [
+        "seed",
+        "max-logprobs",
+        "middleware",
+        "hf-overrides",
+        "enforce-eager",
+        "enable-sleep-mode",
+        "-cc",
+        "convert",
+    ]
 )
 
 
