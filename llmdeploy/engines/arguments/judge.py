@@ -9,8 +9,8 @@ from typing import Any
 from llmdeploy.catalog.flags import Flag
 from llmdeploy.diagnostics import Diagnostic, Path, Place
 from llmdeploy.engines.arguments import changes, registries, unknown, values
-from llmdeploy.engines.arguments.parser import Parser
-from llmdeploy.engines.arguments.spelling import Spelled, bare, is_name, split, stem
+from llmdeploy.engines.arguments.parser import Parser, owned
+from llmdeploy.engines.arguments.spelling import Spelled, bare, is_name, split
 from llmdeploy.engines.base import Settings
 from llmdeploy.engines.table import Table
 
@@ -52,7 +52,7 @@ def _named(key: str, value: Any, path: Path, table: Table, parser: Parser | None
     # TGI's flags may be written as the variables that they are set by.
     spelling, field = split(key.lower() if table.engine_args == "environment" else key)
     spelled = parser.find(spelling) if parser else None
-    if (mine := _owned(spelling, spelled, table, parser)) is not None:
+    if (mine := owned(spelling, table, parser)) is not None:
         message = f"`{key}` is `{mine}`, which llmdeploy decides"
         return Diagnostic("LD306", message, path, table.owned_flags[mine])
     if parser is None:
@@ -60,8 +60,10 @@ def _named(key: str, value: Any, path: Path, table: Table, parser: Parser | None
     if spelled is None:
         return unknown.finding(key, spelling, path, table, parser)
     if field and not (table.fields and spelled.flag.type == "json"):
-        message = f"`{bare(spelled.text)}` of {parser.title} has no fields"
-        help = f"write `{bare(spelled.text)}` alone, without what follows the dot"
+        name = bare(spelled.text)
+        takes = f"`{name}` takes no JSON" if table.fields else f"{parser.title} takes no field behind a dot"
+        help = f"write `{name}: {{{field}: …}}`" if spelled.flag.type == "json" else f"write `{name}` alone"
+        message = f"`{key}` is not a flag: {takes}"
         return Diagnostic("LD316", message, path, help, place=Place.KEY)
     return Argument(key, value, path, spelled, field)
 
@@ -73,18 +75,6 @@ def _guessed(spelling: str, value: Any) -> Flag:
     if isinstance(value, list):
         return Flag(spelling, "list", "text")
     return Flag(spelling, "value", "json" if isinstance(value, Mapping) else "text")
-
-
-def _owned(spelling: str, spelled: Spelled | None, table: Table, parser: Parser | None) -> str | None:
-    """Return the flag of the compiler's that this spells."""
-    for mine in table.owned_flags:
-        own = parser.find(mine) if parser else None
-        if stem(spelling) == stem(mine) or (own and spelled and own.flag is spelled.flag):
-            return mine
-    if spelled is not None or not table.abbreviations:
-        return None
-    # argparse completes a unique beginning; which ones are unique changes with every release.
-    return next((mine for mine in table.owned_flags if mine.startswith(spelling)), None)
 
 
 def _given_before(argument: Argument, seen: dict[tuple[str, str], str]) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from llmdeploy.catalog import releases as catalog
 from llmdeploy.catalog.flags import FlagTable, flag_table
 from llmdeploy.catalog.releases import order
-from llmdeploy.engines.arguments.spelling import Spelled, spellings
+from llmdeploy.engines.arguments.spelling import Spelled, spellings, stem
 from llmdeploy.engines.arguments.values import Numbers
 from llmdeploy.engines.table import Table
 
@@ -44,6 +44,16 @@ class Parser:
         """Return the first known release after the last of some; None for none."""
         versions = self.catalog.versions
         return versions[versions.index(releases[-1]) + 1] if releases else None
+
+
+def owned(spelling: str, table: Table, parser: Parser | None) -> str | None:
+    """Return the flag of the compiler's that a spelling means, through any alias or negation."""
+    spelled = parser.find(spelling) if parser else None
+    for mine in table.owned_flags:
+        own = parser.find(mine) if parser else None
+        if stem(spelling) == stem(mine) or (own and spelled and own.flag is spelled.flag):
+            return mine
+    return None
 
 
 def parser_of(table: Table, version: str) -> Parser | None:

@@ -22,9 +22,9 @@ def check(
 ) -> Iterator[Diagnostic]:
     """Find a value that the release does not have. Plug-ins bring more: an image of one's own may hold some."""
     registry, *more = _REGISTRIES.get(flag.name, ("",))
-    known = (*parser.catalog.registry(registry, parser.release), *more)
-    text = text_of(value)
-    if not registry or text.lower() in map(str.lower, known):
+    registered = parser.catalog.registry(registry, parser.release)
+    known, text = (*registered, *more), text_of(value)
+    if not registered or text.lower() in map(str.lower, known):
         return
     message = f"{parser.title} {parser.version} has no `{key}: {text}`"
     if settings.image is None:

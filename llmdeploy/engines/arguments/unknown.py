@@ -7,7 +7,7 @@ from llmdeploy.diagnostics import Diagnostic, Note, Path, Place
 from llmdeploy.diagnostics.suggest import closest
 from llmdeploy.engines.arguments.changes import gone_or_to_come, source
 from llmdeploy.engines.arguments.elsewhere import elsewhere
-from llmdeploy.engines.arguments.parser import Parser
+from llmdeploy.engines.arguments.parser import Parser, owned
 from llmdeploy.engines.arguments.spelling import bare, completions
 from llmdeploy.engines.table import Table
 
@@ -16,7 +16,13 @@ def finding(key: str, spelling: str, path: Path, table: Table, parser: Parser) -
     """Say what is wrong with a key of `engine_args` that this version has no flag for."""
     if (found := gone_or_to_come(key, spelling, path, parser)) is not None:
         return found
-    if table.abbreviations and (completed := completions(spelling, parser.known)):
+    completed = completions(spelling, parser.known) if table.abbreviations else []
+    # argparse completes a unique beginning; which ones are unique changes with every release.
+    for each in completed:
+        if (mine := owned(each, table, parser)) is not None:
+            message = f"`{key}` is `{mine}`, which llmdeploy decides"
+            return Diagnostic("LD306", message, path, table.owned_flags[mine])
+    if completed:
         message = f"`{key}` is an abbreviation, which the next release may read otherwise or not at all"
         help = "write " + " or ".join(f"`{bare(each)}`" for each in completed)
         return Diagnostic("LD320", message, path, help, place=Place.KEY)
@@ -44,9 +50,6 @@ def _meant(spelling: str, table: Table, parser: Parser) -> tuple[str, tuple[Note
 
 def _named(flag: str, table: Table, parser: Parser) -> str:
     """Return a flag as a key of `engine_args`; where the compiler decides it, with what to do instead."""
-    spelled = parser.find(flag)
-    for mine, help in table.owned_flags.items():
-        own = parser.find(mine)
-        if mine == flag or (spelled and own and own.flag is spelled.flag):
-            return f"`{bare(flag)}`, which llmdeploy decides ({help})"
-    return f"`{bare(flag)}`"
+    mine = owned(flag, table, parser)
+    decided = f", which llmdeploy decides ({table.owned_flags[mine]})" if mine else ""
+    return f"`{bare(flag)}`{decided}"

@@ -67,7 +67,7 @@ def _fault(value: Any, flag: Flag, numbers: Numbers) -> Fault | None:
         what = "a list" if isinstance(value, list) else "a mapping"
         return Fault(f"takes {wanted}, not {what}", "write one value")
     if isinstance(value, bool) and flag.type != "bool":
-        return Fault(f"takes {wanted}, not `{text}`", "write a value, in quotes where this text is meant")
+        return Fault(f"takes {wanted}, not `{text}`", "write a value")
     if flag.choices:
         return None if _chosen(text, flag) else Fault(f"takes no `{text}`", did_you_mean(text, flag.choices))
     help = _READERS[flag.type](text, numbers)
@@ -103,12 +103,12 @@ def _json(text: str, numbers: Numbers) -> Fault | None:
 
 def _int(text: str, numbers: Numbers) -> str | None:
     try:
-        if numbers.is_rust and re.fullmatch(r"\+?[0-9]+", text) is None:
+        if numbers.is_rust and "_" in text:
             raise ValueError
-        int(text)
+        number = int(text)
     except ValueError:
         return _meant(text)
-    return None
+    return "write 0 or more" if numbers.is_rust and number < 0 else None
 
 
 def _meant(text: str) -> str:
