@@ -61,7 +61,7 @@ def parser_of(table: Table, version: str) -> Parser | None:
     known, release = _catalog(table), judged_by(version, table)
     if known is None or release not in known.versions:
         return None
-    numbers = Numbers(table.sizes, is_rust=table.engine_args == "environment")
+    numbers = Numbers(table.sizes, in_json=table.fields, is_rust=table.engine_args == "environment")
     return Parser(table.name, table.title, version, known, release, numbers)
 
 

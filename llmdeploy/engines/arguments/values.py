@@ -21,9 +21,12 @@ class Fault(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """How a parser reads numbers: the suffixes of sizes with their factors, and whether it is Rust's."""
+    """How a parser reads numbers."""
 
     sizes: Mapping[str, int] = {}
+    """The suffixes of sizes, with their factors."""
+    in_json: bool = False
+    """Whether JSON may have sizes without quotes."""
     is_rust: bool = False
 
 
@@ -89,9 +92,9 @@ _WANTED = {
 
 def _json(text: str, numbers: Numbers) -> Fault | None:
     try:
-        # Sizes may stand in it without quotes (vllm/engine/arg_utils.py, _expand_json_human_readable_numbers).
+        # vllm/engine/arg_utils.py, _expand_json_human_readable_numbers
         bare = rf"(?<=[:,\[])\s*[0-9.]+({'|'.join(numbers.sizes)})(?=\s*[,}}\]])"
-        read = json.loads(re.sub(bare, "1", text) if numbers.sizes else text)
+        read = json.loads(re.sub(bare, "1", text) if numbers.in_json else text)
     except ValueError as error:
         if text.lstrip().startswith(("{", "[")):
             return Fault(f"is not JSON: {error}", "write a mapping, which becomes JSON")
