@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdeploy.checks import (
+    adapters,
     credentials,
     files,
     fit,
@@ -15,6 +16,7 @@ from llmdeploy.checks import (
     placement,
     references,
     sources,
+    task,
 )
 from llmdeploy.checks.context import Check, Context
 from llmdeploy.diagnostics import Diagnostic
@@ -26,6 +28,8 @@ CHECKS: tuple[Check, ...] = (
     credentials.check,
     files.check,
     sources.check,
+    task.check,
+    adapters.check,
     placement.check,
     fit.check,
     gateway.check,

@@ -70,6 +70,7 @@ CODES: dict[str, Code] = {
             "LD315": "a source that the engine cannot serve",
             "LD340": "the engine's own parser refuses the command line",
             "LD341": "the engine's own configuration check refuses the model",
+            "LD350": "an adapter of another rank",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
             "LD402": "a secret without a reference for the target",
@@ -107,6 +108,7 @@ CODES: dict[str, Code] = {
             "LD507": "served names that the engine does not check",
             "LD508": "a memory fraction that has no counterpart",
             "LD524": "what an engine itself was asked, and what is open",
+            "LD525": "a setting that the engine does not need",
         },
     ),
 }

@@ -21,6 +21,9 @@ _FIELDS = {
     "expert": "parallel.expert",
     "kv_dtype": "kv_cache.dtype",
     "kv_bytes": "gpus.memory",
+    "embed": "task",
+    "tools": "tools.parser",
+    "reasoning": "reasoning.parser",
 }
 
 
@@ -37,6 +40,10 @@ class Setting:
     text `set` where it takes one; `first` takes one of several values. Where the engine's words are a closed
     set, `values` has them (one, or one for each vendor that has it) and `refused` the way out from values
     that no vendor has. Where the vendor is not among `vendors`, another setting speaks for this one.
+
+    `json` writes a mapping as JSON, and `own` leaves the spelling to the engine's own code. `together` are words
+    that the flag needs before it. A value under another engine's name is looked up in `translated`; what the
+    engine has is in its `registry`, or among the choices of the flag, at the version that is asked.
     """
 
     name: str
@@ -44,10 +51,13 @@ class Setting:
     flag: str | None = None
     env: str | None = None
     key: str | None = None
-    kind: Literal["value", "list", "first", "switch"] = "value"
+    kind: Literal["value", "list", "first", "switch", "json", "own"] = "value"
+    together: tuple[str, ...] = ()
     set: str | None = None
     values: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    translated: Mapping[str, str] = field(default_factory=dict)
+    registry: str | None = None
     because: str | None = None
     vendors: tuple[str, ...] = ("nvidia", "amd", "cpu")
     also_env: Mapping[str, str] = field(default_factory=dict)
@@ -58,7 +68,7 @@ class Setting:
     @property
     def spelled(self) -> tuple[str | None, ...]:
         """Every way to give it among `engine_args`."""
-        return (self.key and "--" + self.key.replace("_", "-")) or self.flag, *self.aliases
+        return (self.key and "--" + self.key.replace("_", "-")) or self.flag, *self.together, *self.aliases
 
     @property
     def use(self) -> str:
@@ -72,8 +82,8 @@ class Setting:
         return {text: word for text, word in words.items() if word is not None}
 
     def in_version(self, version: str) -> bool:
-        this = _order(version)
-        return _order(self.since) <= this and (self.until is None or this < _order(self.until))
+        this = order(version)
+        return order(self.since) <= this and (self.until is None or this < order(self.until))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,7 @@ class Table:
     api: Api
     settings: Mapping[str, Setting]
     noted: Mapping[str, Noted]
+    lacking: Mapping[str, str]
     owned_flags: Mapping[str, str]
     owned_env: Mapping[str, str]
     engine_args: Literal["arguments", "environment", "pairs"]
@@ -177,6 +188,7 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         api=_api(data),
         settings=settings,
         noted={name: Noted(**row) for name, row in data.get("noted", {}).items()},
+        lacking=data.get("lacking", {}),
         owned_flags=_owned_flags(data, settings, variables),
         owned_env=variables,
         engine_args=data["engine_args"]["as"],
@@ -189,7 +201,7 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
 
 
 def _setting(name: str, row: Mapping[str, Any], sources: Mapping[str, str]) -> Setting:
-    lists = {key: tuple(row[key]) for key in ("vendors", "aliases") if key in row}
+    lists = {key: tuple(row[key]) for key in ("vendors", "aliases", "together") if key in row}
     return Setting(name=name, **{**row, **lists, "source": sources[row["source"]]})
 
 
@@ -226,5 +238,6 @@ def _help(row: Mapping[str, Any]) -> str:
     return f"use `{row['use']}`" if "use" in row else f"leave it out: {row['because']}"
 
 
-def _order(version: str) -> tuple[int, ...]:
+def order(version: str) -> tuple[int, ...]:
+    """Return a version as something that compares."""
     return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -1,4 +1,4 @@
-"""Finds out what stands beside llm.yaml: chat templates and the config.json of local models."""
+"""Finds out what stands beside llm.yaml: chat templates, the config.json of local models, adapters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from llmdeploy.spec.model import Spec
 def gather(spec: Spec, directory: Path, output: Path) -> Facts:
     """Read what `spec` names. `directory` holds llm.yaml, `output` will hold the artifacts. Never raises."""
     templates = {m.chat_template for m in spec.models.values() if m.chat_template}
-    paths = {m.source.path for m in spec.models.values() if m.source.path}
+    sources = [
+        source for m in spec.models.values() for source in (m.source, *(s for _, s in m.further_sources()))
+    ]
+    paths = {source.path for source in sources if source.path}
     # `~` belongs to the machine where the artifacts run, so nothing is said of such a directory here.
     local = {path: directory / path for path in paths if not path.startswith("~")}
     models = {path: _model(path, place / "config.json") for path, place in local.items()}
@@ -23,6 +26,7 @@ def gather(spec: Spec, directory: Path, output: Path) -> Facts:
         models={path: facts for path, facts in models.items() if facts is not None},
         files={name: _text(directory / name) for name in templates},
         directories={path: place.is_dir() for path, place in local.items()},
+        ranks={path: rank for path, place in local.items() if (rank := _rank(place)) is not None},
         spec_dir=Path(os.path.relpath(directory.resolve(), output.resolve())).as_posix(),
     )
 
@@ -35,8 +39,18 @@ def _text(path: Path) -> str | None:
 
 
 def _model(name: str, path: Path) -> ModelFacts | None:
+    stated = _mapping(path)
+    return config.facts(stated, name) if stated else None
+
+
+def _rank(place: Path) -> int | None:
+    rank = _mapping(place / "adapter_config.json").get("r")
+    return rank if type(rank) is int else None
+
+
+def _mapping(path: Path) -> dict[str, Any]:
     try:
         stated: Any = json.loads(_text(path) or "null")
     except (ValueError, RecursionError):
-        return None
-    return config.facts(stated, name) if isinstance(stated, dict) else None
+        return {}
+    return stated if isinstance(stated, dict) else {}
