@@ -17,6 +17,7 @@ from typing import Protocol
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LAST_WORDS_S = 5.0
+_LONGEST_LINE = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,8 @@ class Dialogue:
             if not more:
                 raise CannotRun(f"`{self._name}` {self._ending()}")
             self._buffer += more
+            if len(self._buffer) > _LONGEST_LINE:
+                raise CannotRun(f"`{self._name}` did not end its line")
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line.decode("utf-8", "replace")
 

@@ -57,6 +57,6 @@ def _origin(flag: str, engine_args: Sequence[str], settings: Mapping[str, Settin
         if _bare(key) == _bare(flag):
             return ("engine_args", key)
     for row in settings.values():
-        if row.flag is not None and _bare(row.flag) == _bare(flag):
+        if _bare(flag) in {_bare(each) for each in row.spelled if each}:
             return tuple(field_of(row.name).split("."))
     return None

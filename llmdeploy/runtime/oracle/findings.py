@@ -148,9 +148,8 @@ def _lay_out(engine: _Engine, case: _Case, folder: Path, site: Site) -> None:
     source, pool = case.model.source, case.pool
     if pool.vendor != "nvidia":
         raise NoConfig(f"pool `{pool.name}` is {pool.vendor}, and only NVIDIA GPUs can be stood in for")
-    if pool.capability is None:
-        help = f'state `gpus.{pool.name}.capability`, like "9.0"'
-        raise NoConfig(f"pool `{pool.name}` does not say its compute capability", help)
+    if case.model.speculative is not None and case.model.speculative.model is not None:
+        raise NoConfig("that of its drafter is needed, too, and not looked for")
     if source.path is not None:
         place = None if source.path.startswith("~") else site.directory / source.path
         if place is None or not (place / checkpoint.CONFIG).is_file():
