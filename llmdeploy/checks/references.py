@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdeploy import catalog
+from llmdeploy.catalog.releases import order
 from llmdeploy.checks import suggest
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Path
+from llmdeploy.engines.base import Engine
 from llmdeploy.plan.placement import pool_of
 
 
@@ -89,12 +91,23 @@ def _engine(context: Context, name: str) -> Iterator[Diagnostic]:
         return
     version = context.spec.models[name].engine_version
     if version is not None and version not in engine.versions:
-        yield Diagnostic(
-            "LD209",
-            f"version `{version}` of {engine_name} is not in the catalog",
-            ("models", name, "engine_version"),
-            help=suggest.one_of(version, engine.versions, "versions"),
+        yield from _version(engine, version, ("models", name, "engine_version"))
+
+
+def _version(engine: Engine, version: str, path: Path) -> Iterator[Diagnostic]:
+    """Judge a version that was not verified. A release of fixes has the flags of those beside it."""
+    known, release = engine.releases(), engine.judged_by(version)
+    if release is None:
+        message = f"version `{version}` of {engine.name} is not in the catalog"
+        newest, help = known[-1], f"versions: {suggest.names(known)}"
+        if order(version) > order(newest):
+            help = f'write `engine_version: "{newest}"` with the newer one as `image`, or update llmdeploy'
+        yield Diagnostic("LD209", message, path, help)
+    elif release != version:
+        message = (
+            f"the catalog does not have {engine.name} {version}: its flags are judged as those of {release}"
         )
+        yield Diagnostic("LD321", message, path)
 
 
 def _openllm(context: Context, name: str) -> Iterator[Diagnostic]:

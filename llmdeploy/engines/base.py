@@ -147,6 +147,14 @@ class Engine(Protocol):
     versions: tuple[str, ...]
     """Verified releases, the default first."""
 
+    def releases(self) -> tuple[str, ...]:
+        """Return every release whose flags are known, oldest first: the verified ones, and perhaps more."""
+        ...
+
+    def judged_by(self, version: str) -> str | None:
+        """Return the one of these that has the flags of a version; None where it has none."""
+        ...
+
     def settings(self, version: str) -> frozenset[str]:
         """Return the neutral settings that this version has a flag for."""
         ...

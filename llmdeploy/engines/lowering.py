@@ -11,7 +11,9 @@ from typing import Any, ClassVar, Self
 
 from llmdeploy.diagnostics import Diagnostic, Note
 from llmdeploy.emit.shell import join
-from llmdeploy.engines import passthrough
+from llmdeploy.engines import arguments
+from llmdeploy.engines.arguments import variables
+from llmdeploy.engines.arguments.parser import judged_by, releases
 from llmdeploy.engines.base import WEIGHTS, Card, Lowered, Row, Settings
 from llmdeploy.engines.flags import Speller, Words, spell
 from llmdeploy.engines.table import Table, load
@@ -40,6 +42,12 @@ class TableEngine:
     def versions(self) -> tuple[str, ...]:
         return self.table.versions
 
+    def releases(self) -> tuple[str, ...]:
+        return releases(self.table)
+
+    def judged_by(self, version: str) -> str | None:
+        return judged_by(version, self.table)
+
     def settings(self, version: str) -> frozenset[str]:
         return frozenset(name for name, row in self.table.settings.items() if row.in_version(version))
 
@@ -61,8 +69,8 @@ def lower(settings: Settings, table: Table, own: Mapping[str, Speller] = Mapping
     words.args += vendor.get("args", ())
     base = {**table.env, **(table.hub_env if hub else {}), **vendor.get("env", {})}
     words.env = {name: text.format_map(facts) for name, text in base.items()} | words.env
-    passthrough.add(settings, table, words)
-    for check in (passthrough.owned_variables, _lifecycle, _source, _logged_key):
+    arguments.add(settings, table, words)
+    for check in (variables.check, _lifecycle, _source, _logged_key):
         words.diagnostics += check(settings, table)
     return Lowered(
         launch=_launch(settings, table, words, tuple(vendor.get("entrypoint", table.entrypoint))),

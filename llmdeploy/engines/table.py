@@ -142,7 +142,10 @@ class Table:
     owned_env: Mapping[str, str]
     engine_args: Literal["arguments", "environment", "pairs"]
     abbreviations: bool
-    negation: bool
+    fields: bool
+    sizes: Mapping[str, int]
+    variables: tuple[str, ...]
+    line: int
     capabilities: tuple[tuple[str, str, str], ...]
 
 
@@ -193,7 +196,10 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         owned_env=variables,
         engine_args=data["engine_args"]["as"],
         abbreviations=data["engine_args"]["abbreviations"],
-        negation=data["engine_args"]["negation"],
+        fields=data["engine_args"]["fields"],
+        sizes=data["engine_args"].get("sizes", {}),
+        variables=tuple(data.get("variables", ())),
+        line=data["line"],
         capabilities=tuple(
             (row["capability"], row["value"], sources[row["source"]]) for row in data["capabilities"]
         ),

@@ -40,6 +40,8 @@ def outputs() -> dict[str, str]:
         "gpus.json": as_list(checked("gpus", gpus())),
         "models.json": as_list(checked("models", models())),
         "gated.json": as_list(checked("gated", read("gated.yaml"))),
+        "meanings.json": as_list(checked("meanings", meanings())),
+        "flag_changes.json": as_list(checked("flag_changes", flag_changes())),
     }
 
 
@@ -106,6 +108,44 @@ def quantization(config: Row) -> str | None:
     groups = [group["weights"] for group in declared["config_groups"].values()]
     kinds = {(weights["type"], weights["num_bits"]) for weights in groups}
     return COMPRESSED[kinds.pop()] if len(kinds) == 1 else "mixed"
+
+
+def meanings() -> list[Row]:
+    """One form for every spelling, and a source on every row: those of the engines that it names."""
+    file = read("meanings.yaml")
+    sources = file["sources"]
+    rows = []
+    for row in file["meanings"]:
+        engines = {engine: row[engine] for engine in sources if engine in row}
+        spelled = {e: spelling(words) for e, words in engines.items() if "none" not in words}
+        lacking = {engine: only(words) for engine, words in engines.items() if engine not in spelled}
+        source = row.get("source") or "; ".join(sources[engine] for engine in engines)
+        fixed = {"name": row["name"], "meaning": row["meaning"], "differs": row.get("differs")}
+        rows.append({**fixed, "spelled": spelled, "lacking": lacking, "source": source})
+    return rows
+
+
+def spelling(written: str | Row) -> Row:
+    if isinstance(written, str):
+        return {"name": written}
+    name = written.get("flag") or written["env"]
+    return {"name": name, **{key: value for key, value in written.items() if key not in ("flag", "env")}}
+
+
+def only(words: Row) -> str:
+    """Return why there is none; a comma without quotes would have made two keys of it."""
+    (reason,) = words.values()
+    return str(reason)
+
+
+def flag_changes() -> list[Row]:
+    source = read("flag_changes.yaml")
+    sources = source.pop("sources")
+    rows = [{"engine": engine, **row} for engine, rows in source.items() for row in rows]
+    for row in rows:
+        row["name"] = row.pop("flag", None) or row.pop("env")
+        row["source"] = sources.get(row["source"], row["source"]).format_map(row)
+    return rows
 
 
 def read(name: str) -> Any:

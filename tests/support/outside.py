@@ -51,6 +51,12 @@ class AcmeEngine:
     name = NAME
     versions = ("1.0",)
 
+    def releases(self) -> tuple[str, ...]:
+        return self.versions
+
+    def judged_by(self, version: str) -> str | None:
+        return version if version in self.versions else None
+
     def settings(self, version: str) -> frozenset[str]:
         return frozenset({"served_names", "tensor", "context", "chat_template"})
 

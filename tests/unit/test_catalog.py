@@ -51,7 +51,7 @@ def test_committed_json_is_what_the_sources_compile_to() -> None:
     assert subprocess.run(argv, capture_output=True, text=True).stderr.strip() == ""
 
 
-@pytest.mark.parametrize("name", ["gpus", "models", "gated", "bentos"])
+@pytest.mark.parametrize("name", ["gpus", "models", "gated", "meanings", "flag_changes", "bentos"])
 def test_committed_json_obeys_its_closed_schema(name: str) -> None:
     schema = json.loads((ROOT / "schemas" / "catalog" / f"{name}.schema.json").read_text())
     content = json.loads((CATALOG / f"{name}.json").read_text())

@@ -229,7 +229,7 @@ def test_openllm_image_is_named_after_what_is_in_it():
     [
         ({"api_key": API_KEY}, "LD307", ("gateway", "auth")),
         ({"values": {"concurrency": 8}}, "LD307", (*HERE, "concurrency")),
-        ({"engine_args": {"nope": 1}}, "LD313", (*HERE, "engine_args", "nope")),
+        ({"engine_args": {"nope": 1}}, "LD316", (*HERE, "engine_args", "nope")),
         ({"engine_args": {"task": "a,b"}}, "LD313", (*HERE, "engine_args", "task")),
         ({"env": {"VLLM_USE_V1": "0"}}, "LD306", (*HERE, "env", "VLLM_USE_V1")),
         ({"values": {"revision": 'x" && rm'}}, "LD309", (*HERE, "revision")),

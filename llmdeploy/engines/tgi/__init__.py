@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from llmdeploy.diagnostics import Diagnostic, Note
+from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.engines.base import Adapter, Lowered, Settings, Speculation
 from llmdeploy.engines.flags import Speller, Words
 from llmdeploy.engines.lowering import TableEngine
+from llmdeploy.engines.tgi.clashes import clashes, whole_prefill
 from llmdeploy.plan.model import Why
-
-# bitsandbytes, which quantizes while it loads, takes any (server/text_generation_server/models/__init__.py).
-_ANY_DTYPE = ("int4", "bitsandbytes")
 
 
 def _adapters(adapters: tuple[Adapter, ...], settings: Settings, words: Words) -> None:
@@ -39,7 +37,7 @@ class Tgi(TableEngine):
             lowered,
             launch=replace(lowered.launch, env={**lowered.launch.env, **lengths}),
             why=(*lowered.why, *why),
-            diagnostics=(*lowered.diagnostics, *_clashes(settings)),
+            diagnostics=(*lowered.diagnostics, *clashes(settings)),
         )
 
 
@@ -47,42 +45,17 @@ def _lengths(settings: Settings) -> tuple[dict[str, str], list[Why]]:
     """Bound the prompt, which must be shorter than prompt and answer together.
 
     Where prefill is not chunked the prompt must fit one step as well (backends/v3/src/main.rs), and TGI's
-    own choice of that step knows nothing of `context`. Chunking is off on AMD, and where tokens are drafted.
+    own choice of that step knows nothing of `context`.
     """
     if "context" not in settings.values:
         return {}, []
     prompt = str(settings.values["context"] - 1)
     env = {"MAX_INPUT_TOKENS": prompt}
     why = [Why("MAX_INPUT_TOKENS", prompt, "one token less than `context`: TGI wants room for an answer")]
-    if _whole_prefill(settings) and "batch_tokens" not in settings.values:
+    if (when := whole_prefill(settings)) and "batch_tokens" not in settings.values:
         env["MAX_BATCH_PREFILL_TOKENS"] = prompt
-        why.append(Why("batch_tokens", prompt, f"TGI {_when(settings)} reads a prompt in one step"))
+        why.append(Why("batch_tokens", prompt, f"TGI {when} reads a prompt in one step"))
     return env, why
-
-
-def _whole_prefill(settings: Settings) -> bool:
-    return settings.vendor == "amd" or "speculative" in settings.values
-
-
-def _when(settings: Settings) -> str:
-    return "on AMD" if settings.vendor == "amd" else "with `speculative`"
-
-
-def _clashes(settings: Settings) -> Iterator[Diagnostic]:
-    values = settings.values
-    if "dtype" in values and values.get("quantization", "int4") not in _ANY_DTYPE:
-        message = "Text Generation Inference takes no `dtype` together with `quantization`"
-        note = Note("`quantization` is set here", settings.origin_of("quantization"))
-        yield Diagnostic("LD106", message, settings.origin_of("dtype"), "leave one of the two out", (note,))
-    step, context = values.get("batch_tokens"), values.get("context")
-    if step is not None and context is not None and _whole_prefill(settings) and step < context - 1:
-        message = f"`batch_tokens: {step}` cannot hold a prompt of `context: {context}`"
-        note = Note(
-            f"Text Generation Inference {_when(settings)} reads a prompt in one step",
-            settings.origin_of("context"),
-        )
-        help = f"set `batch_tokens` to {context - 1} or more, or a smaller `context`"
-        yield Diagnostic("LD309", message, settings.origin_of("batch_tokens"), help, (note,))
 
 
 ENGINE = Tgi.of(__name__)
