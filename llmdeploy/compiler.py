@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llmdeploy import checks
@@ -95,6 +95,13 @@ def _result(
     # Two models may have the same to say of one line.
     kept = waivers.apply(list(dict.fromkeys(found)), source, complete)
     return Result(source, tuple(map(redacted, sort(kept, source))), spec, plan)
+
+
+def extended(result: Result, found: Iterable[Diagnostic]) -> Result:
+    """Return the result with what was found after it, waived, redacted and sorted like everything else."""
+    kept = waivers.apply(found, result.source, complete=False)
+    every = dict.fromkeys([*result.diagnostics, *map(redacted, kept)])
+    return replace(result, diagnostics=tuple(sort(every, result.source)))
 
 
 def default_targets(spec: Spec) -> list[str]:

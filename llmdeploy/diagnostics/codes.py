@@ -73,6 +73,8 @@ CODES: dict[str, Code] = {
             "LD318": "a flag that a later version of the engine has",
             "LD319": "a value that the flag does not take",
             "LD320": "an abbreviated flag",
+            "LD340": "the engine's own parser refuses the command line",
+            "LD341": "the engine's own configuration check refuses the model",
             "LD350": "an adapter of another rank",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
@@ -89,6 +91,7 @@ CODES: dict[str, Code] = {
     **_table(
         Severity.WARNING,
         {
+            "LD342": "an engine that could not be asked",
             "LD501": "a model that no route reaches",
             "LD502": "one served name for two models",
             "LD503": "a gated model without a token",
@@ -112,6 +115,7 @@ CODES: dict[str, Code] = {
             "LD407": "a setting that one target leaves to its surroundings",
             "LD507": "served names that the engine does not check",
             "LD508": "a memory fraction that has no counterpart",
+            "LD524": "what an engine itself was asked, and what is open",
             "LD525": "a setting that the engine does not need",
         },
     ),

@@ -4,8 +4,6 @@ Strict: no coercion, no unknown keys, no unions (their tags would leak into the 
 Defaults that depend on anything else are left None here and decided in `plan.resolve`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 

@@ -41,6 +41,9 @@ DOORS: dict[str, set[str]] = {
     "starter": {"catalog", "checks.fit", "emit", "facts", "numbers"},
     "runtime": {"plan.model", "emit", "diagnostics", "gateways"},
     "runtime.deploy": {"runtime", "plan.model", "emit", "diagnostics", "gateways", "targets", "spec.targets"},
+    "runtime.oracle": {
+        *("runtime", "plan.model", "plan.hardware", "diagnostics", "engines", "registry", "spec.model")
+    },
     "compiler": {
         *("checks", "diagnostics", "emit", "facts", "plan", "registry", "source", "spec", "targets.base")
     },

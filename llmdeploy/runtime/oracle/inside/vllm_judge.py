@@ -1,12 +1,6 @@
-"""vLLM's own judgement of an argv, without a GPU. Run by the Python of a `.tools/vllm-*` environment.
+"""vLLM's own judgement of a command line, without a GPU. Run by the Python that has vLLM; see answering.py.
 
-Reads one JSON request a line and answers each with one line, `{"ok": bool, "error": str | null}`:
-
-    {"argv": ["MODEL", "--flag", ...],   what follows `vllm serve`
-     "config_dir": "DIR",                optional: a folder that holds config.json and nothing else
-     "gpus": 8, "capability": [9, 0], "memory_gib": 80}   optional: the machine to judge for
-
-Without `config_dir` only the command line is parsed. With it, vLLM also builds its whole engine
+Without a config.json only the command line is parsed. With it, vLLM also builds its whole engine
 configuration for that model, which is where it finds parallelism that does not divide, unknown
 quantization methods and impossible lengths. That takes no weights and no tokenizer.
 
@@ -17,14 +11,14 @@ Not judged: what a worker finds out while it loads, memory above all.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import io
-import json
 import os
 import sys
 import types
+from collections.abc import Mapping
 from typing import Any
+
+from answering import Stage, serve
 
 # Set before vLLM is imported. CPU is what the build can load; the platform is exchanged below.
 os.environ.update(
@@ -32,7 +26,6 @@ os.environ.update(
     VLLM_NO_USAGE_STATS="1",
     VLLM_LOGGING_LEVEL="ERROR",
     HF_HUB_OFFLINE="1",
-    VLLM_CACHE_ROOT=f"{sys.prefix}/cache",
 )
 
 # The parser and its companions have moved twice: 0.29 and 0.33.
@@ -47,7 +40,7 @@ HOMES = (
 GIB = 1 << 30
 
 
-def stand_in_for_cuda() -> type:
+def stand_in_for_cuda() -> Any:
     """Make vLLM believe in NVIDIA GPUs; returns the platform class, whose attributes describe them."""
     from vllm.platforms import current_platform
 
@@ -62,7 +55,7 @@ def stand_in_for_cuda() -> type:
     from vllm.platforms.cuda import CudaPlatformBase
     from vllm.platforms.interface import DeviceCapability
 
-    class Gpus(CudaPlatformBase):
+    class Gpus(CudaPlatformBase):  # type: ignore[misc]
         count, capability, memory_gib = 1, (9, 0), 80
 
         @classmethod
@@ -75,7 +68,7 @@ def stand_in_for_cuda() -> type:
 
         @classmethod
         def get_device_total_memory(cls, device_id: int = 0) -> int:
-            return cls.memory_gib * GIB
+            return int(cls.memory_gib * GIB)
 
         @classmethod
         def get_device_name(cls, device_id: int = 0) -> str:
@@ -119,7 +112,7 @@ class Vllm:
         self.parser = find("make_arg_parser")(FlexibleArgumentParser(prog="vllm serve"))
         self.checks = [find("validate_parsed_serve_args"), find("validate_api_server_args")]
 
-    def judge(self, request: dict[str, Any]) -> None:
+    def judge(self, request: Mapping[str, Any], at: Stage) -> None:
         """Raise whatever vLLM raises for this request."""
         self.gpus.count = request.get("gpus", 8)
         self.gpus.capability = tuple(request.get("capability", (9, 0)))
@@ -130,6 +123,7 @@ class Vllm:
         for check in self.checks:
             check(arguments)
         if config_dir := request.get("config_dir"):
+            at("configuration")
             arguments.model = config_dir
             arguments.skip_tokenizer_init = True
             # It would ask the tokenizer for its tokens; its name has been judged above.
@@ -139,41 +133,5 @@ class Vllm:
             self.gpus.check_if_supports_dtype(config.model_config.dtype)
 
 
-def reason(error: Exception) -> str:
-    """One line where pydantic wraps vLLM's own words in four."""
-    if type(error).__name__ == "ValidationError":
-        return "; ".join(detail["msg"] for detail in error.errors())
-    return f"{type(error).__name__}: {error}"
-
-
-def answer(vllm: Vllm, request: dict[str, Any]) -> dict[str, Any]:
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            vllm.judge(request)
-    except SystemExit as exit:  # argparse has printed its reason
-        if exit.code:
-            return {"ok": False, "error": said.getvalue().strip().rpartition("\n")[2]}
-    except Exception as error:
-        return {"ok": False, "error": reason(error)}
-    return {"ok": True, "error": None}
-
-
-def main() -> None:
-    # Libraries print while they are imported; the answers keep stdout to themselves.
-    answers, sys.stdout = sys.stdout, sys.stderr
-    vllm = Vllm()
-    for line in sys.stdin:
-        # A process for each: vLLM changes its parser's defaults and the environment as it goes, and
-        # remembers the GPU it saw first. Forking a warm one takes milliseconds, importing vLLM seconds.
-        if child := os.fork():
-            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            if status:
-                print(json.dumps({"ok": False, "error": f"vLLM died: {status}"}), file=answers, flush=True)
-        else:
-            print(json.dumps(answer(vllm, json.loads(line))), file=answers, flush=True)
-            os._exit(0)
-
-
 if __name__ == "__main__":
-    main()
+    serve("vllm", lambda: Vllm().judge)
