@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdeploy.checks import (
+    accelerator,
+    architecture,
     credentials,
+    dtype,
     files,
-    fit,
     gateway,
     hygiene,
+    length,
     names,
     not_yet,
+    parallelism,
     placement,
+    quantization,
     references,
+    remote_code,
     sources,
 )
 from llmdeploy.checks.context import Check, Context
@@ -27,7 +33,13 @@ CHECKS: tuple[Check, ...] = (
     files.check,
     sources.check,
     placement.check,
-    fit.check,
+    accelerator.check,
+    architecture.check,
+    parallelism.check,
+    length.check,
+    quantization.check,
+    dtype.check,
+    remote_code.check,
     gateway.check,
     hygiene.check,
 )

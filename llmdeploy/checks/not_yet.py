@@ -8,7 +8,7 @@ from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Path, Place
 from llmdeploy.spec.model import Model
 
-_MODEL_FIELDS = ("adapters", "tools", "reasoning", "speculative", "multimodal", "needs", "architecture")
+_MODEL_FIELDS = ("adapters", "tools", "reasoning", "speculative", "multimodal", "needs")
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
@@ -35,7 +35,7 @@ def _values(path: Path, model: Model) -> Iterator[Diagnostic]:
 
 
 def _way_out(field: str) -> str:
-    if field in ("needs", "architecture"):
+    if field == "needs":
         return "remove it"
     return f"remove it; until then the engine's own flags can be given through `engine_args`, which is passed on as it is ({field} has no field of its own yet)"
 

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from llmdeploy.catalog import methods
 from llmdeploy.diagnostics import Diagnostic, Note
 from llmdeploy.engines import passthrough
 from llmdeploy.engines.base import Card, Lowered, Row, Settings
 from llmdeploy.engines.flags import Words, spell
+from llmdeploy.engines.limits import Limits, limits
 from llmdeploy.engines.table import Table, load
 from llmdeploy.plan.model import Download, Launch, Mount, MountKind, Probe, Probes
 
@@ -39,8 +41,8 @@ class TableEngine:
     def versions(self) -> tuple[str, ...]:
         return self.table.versions
 
-    def settings(self, version: str) -> frozenset[str]:
-        return frozenset(name for name, row in self.table.settings.items() if row.in_version(version))
+    def limits(self, version: str) -> Limits:
+        return limits(self.table.limits, version, self.table.serves, methods(self.name, version))
 
     def lower(self, settings: Settings) -> Lowered:
         return lower(settings, self.table)

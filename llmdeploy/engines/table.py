@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
+from llmdeploy.catalog.versions import within
 from llmdeploy.plan.model import Api, Drain, Endpoint, Match, NativeRequest, User
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -35,8 +36,8 @@ class Setting:
 
     With a `key` the value is written `key=value`. A `switch` stands for the setting by being there, with the
     text `set` where it takes one; `first` takes one of several values. Where the engine's words are a closed
-    set, `values` has them (one, or one for each vendor that has it) and `refused` the way out from values
-    that no vendor has. Where the vendor is not among `vendors`, another setting speaks for this one.
+    set, `values` has them (one, or one for each vendor that has it). Where the vendor is not among
+    `vendors`, another setting speaks for this one.
     """
 
     name: str
@@ -47,12 +48,11 @@ class Setting:
     kind: Literal["value", "list", "first", "switch"] = "value"
     set: str | None = None
     values: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
-    refused: Mapping[str, str] = field(default_factory=dict)
     because: str | None = None
     vendors: tuple[str, ...] = ("nvidia", "amd", "cpu")
     also_env: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
-    since: str = "0"
+    since: str | None = None
     until: str | None = None
 
     @property
@@ -72,8 +72,7 @@ class Setting:
         return {text: word for text, word in words.items() if word is not None}
 
     def in_version(self, version: str) -> bool:
-        this = _order(version)
-        return _order(self.since) <= this and (self.until is None or this < _order(self.until))
+        return within(version, self.since, self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,8 @@ class Noted:
 class Table:
     """The whole of an `engine.yaml`, in its words; schemas/engine.schema.json says what each is for.
 
-    `owned_flags` and `owned_env` have everything that the compiler decides, and what a user does instead.
+    `limits` are rows of `engines.limits.Limits` for spans of releases. `owned_flags` and `owned_env` have
+    everything that the compiler decides, and what a user does instead.
     `args`, `env` and `download` are templates over the facts that `lowering` knows.
     """
 
@@ -127,6 +127,7 @@ class Table:
     api: Api
     settings: Mapping[str, Setting]
     noted: Mapping[str, Noted]
+    limits: tuple[Mapping[str, Any], ...]
     owned_flags: Mapping[str, str]
     owned_env: Mapping[str, str]
     engine_args: Literal["arguments", "environment", "pairs"]
@@ -177,6 +178,7 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         api=_api(data),
         settings=settings,
         noted={name: Noted(**row) for name, row in data.get("noted", {}).items()},
+        limits=tuple({**row, "source": sources[row["source"]]} for row in data["limits"]),
         owned_flags=_owned_flags(data, settings, variables),
         owned_env=variables,
         engine_args=data["engine_args"]["as"],
@@ -224,7 +226,3 @@ def _owned_env(rows: list[Mapping[str, Any]], settings: Mapping[str, Setting]) -
 
 def _help(row: Mapping[str, Any]) -> str:
     return f"use `{row['use']}`" if "use" in row else f"leave it out: {row['because']}"
-
-
-def _order(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())

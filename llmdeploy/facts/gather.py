@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ def gather(spec: Spec, directory: Path, output: Path) -> Facts:
     paths = {m.source.path for m in spec.models.values() if m.source.path}
     # `~` belongs to the machine where the artifacts run, so nothing is said of such a directory here.
     local = {path: directory / path for path in paths if not path.startswith("~")}
-    models = {path: _model(path, place / "config.json") for path, place in local.items()}
+    models = {path: _model(path, place) for path, place in local.items()}
     return Facts(
         models={path: facts for path, facts in models.items() if facts is not None},
         files={name: _text(directory / name) for name in templates},
@@ -34,9 +35,15 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _model(name: str, path: Path) -> ModelFacts | None:
+def _model(name: str, directory: Path) -> ModelFacts | None:
+    stated = _json(directory / "config.json")
+    exported = _json(directory / "hf_quant_config.json").get("quantization")
+    return config.facts(stated, name, exported=exported)
+
+
+def _json(path: Path) -> Mapping[str, Any]:
     try:
-        stated: Any = json.loads(_text(path) or "null")
+        content: Any = json.loads(_text(path) or "null")
     except (ValueError, RecursionError):
-        return None
-    return config.facts(stated, name) if isinstance(stated, dict) else None
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from llmdeploy.catalog import ModelFacts
 from llmdeploy.checks.context import Context
-from llmdeploy.checks.fit import tensor_size
 from llmdeploy.checks.gateway import normal
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.engines.base import Lowered, Settings
+from llmdeploy.engines.limits import Limits
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import (
     Gateway,
@@ -24,7 +25,9 @@ from llmdeploy.plan.model import (
     TextFile,
     Why,
 )
+from llmdeploy.plan.parallelism import tensor_size
 from llmdeploy.plan.placement import Devices, demand, place, pool_of
+from llmdeploy.plan.quantization import choose
 from llmdeploy.spec.model import Model, Spec
 
 READY_TIMEOUT_S = 1800
@@ -83,7 +86,9 @@ def _settings(context: Context, name: str, secrets: Mapping[str, Secret]) -> tup
     spec, model = context.spec, context.spec.models[name]
     engine = context.engines[context.engine_of(name)]
     pool = context.pools[pool_of(spec, name) or ""]
-    values, origins, why = _values(context, name, pool)
+    version = model.engine_version or engine.versions[0]
+    values, origins, why = _values(context, name, pool, version)
+    why += _driver(engine.limits(version), model, pool)
     if model.engine is None:
         why.append(Why("engine", engine.name, "the default for a source of this kind"))
     if model.engine_version is None:
@@ -105,7 +110,7 @@ def _settings(context: Context, name: str, secrets: Mapping[str, Secret]) -> tup
         Settings(
             name=name,
             origin=("models", name),
-            version=model.engine_version or engine.versions[0],
+            version=version,
             source=kind,
             model=MODEL_DIR if source.path else context.hub_id(name) or "",
             values=values,
@@ -125,7 +130,9 @@ def _settings(context: Context, name: str, secrets: Mapping[str, Secret]) -> tup
     )
 
 
-def _values(context: Context, name: str, pool: Hardware) -> tuple[dict[str, Any], dict[str, Path], list[Why]]:
+def _values(
+    context: Context, name: str, pool: Hardware, version: str
+) -> tuple[dict[str, Any], dict[str, Path], list[Why]]:
     """Return the neutral settings that are stated or derived, where each comes from, and why."""
     model = context.spec.models[name]
     base: Path = ("models", name)
@@ -149,13 +156,11 @@ def _values(context: Context, name: str, pool: Hardware) -> tuple[dict[str, Any]
     if model.chat_template is not None:
         values["chat_template"] = f"{FILES_DIR}/chat-template.jinja"
     facts = context.model_facts(name)
-    if "quantization" in values and facts and facts.quantization == values["quantization"]:
-        # A flag would only repeat what config.json says, and engines have several names for one method.
-        why.append(
-            Why(
-                "quantization", values.pop("quantization"), "the checkpoint itself says so; no flag is needed"
-            )
-        )
+    limits = context.engines[context.engine_of(name)].limits(version)
+    flag, reasons = _quantization(model, facts, limits, pool)
+    if flag is not None:
+        values["quantization"] = flag
+    why += reasons
     if model.context is None:
         longest = f" ({facts.max_context} tokens)" if facts and facts.max_context else ""
         why.append(Why("context", "unset", f"the engine takes the model's own maximum{longest}"))
@@ -167,6 +172,26 @@ def _values(context: Context, name: str, pool: Hardware) -> tuple[dict[str, Any]
     return values, origins, why
 
 
+def _quantization(
+    model: Model, facts: ModelFacts | None, limits: Limits, pool: Hardware
+) -> tuple[str | None, list[Why]]:
+    """Return the engine's word, and why. A flag that repeats the checkpoint may be refused: it has many names."""
+    stated = model.quantization
+    flag = choose(stated, facts, limits, pool, own_image=model.image is not None).flag
+    if stated in (None, "none") or flag == stated:
+        return flag, []
+    because = "the checkpoint itself says so; no flag is needed"
+    if flag is not None:
+        because = f"the engine's word for `quantization: {stated}`"
+    return flag, [Why("quantization", flag or stated or "", because)]
+
+
+def _driver(limits: Limits, model: Model, pool: Hardware) -> Iterator[Why]:
+    """Say what the host needs, which llm.yaml cannot know; of an image of the user's own nobody can."""
+    if limits.cuda is not None and pool.vendor == "nvidia" and model.image is None:
+        yield Why("driver", f"R{limits.cuda.driver} or newer", f"the image has CUDA {limits.cuda.version}")
+
+
 def _stated(model: Model) -> Iterator[tuple[str, Any, Any, Path]]:
     """Yield (setting, value, the value that needs no flag, path below the model)."""
     yield "revision", model.revision, None, ("revision",)
@@ -176,12 +201,7 @@ def _stated(model: Model) -> Iterator[tuple[str, Any, Any, Path]]:
     yield "data", model.parallel.data, 1, ("parallel", "data")
     yield "expert", model.parallel.expert, False, ("parallel", "expert")
     yield "dtype", model.dtype, "auto", ("dtype",)
-    yield (
-        "quantization",
-        None if model.quantization == "none" else model.quantization,
-        None,
-        ("quantization",),
-    )
+    yield "quantization", None, None, ("quantization",)
     yield "context", model.context, None, ("context",)
     yield "concurrency", model.concurrency, None, ("concurrency",)
     yield "batch_tokens", model.batch_tokens, None, ("batch_tokens",)

@@ -32,13 +32,20 @@ DOORS: dict[str, set[str]] = {
     "plan.document": {"plan.model"},
     "plan.hardware": {"catalog", "spec.model"},
     "plan.placement": {"plan.hardware", "spec.model"},
-    "plan.resolve": {"checks", "diagnostics", "engines.base", "plan", "spec.model"},
+    "plan.parallelism": {"catalog", "engines.limits", "spec.model"},
+    "plan.quantization": {"catalog", "engines.limits", "plan.hardware"},
+    "plan.resolve": {
+        *("catalog", "checks", "diagnostics", "engines.base", "engines.limits", "plan", "spec.model")
+    },
     "engines": {"catalog", "diagnostics", "numbers", "plan.model", "resources", "emit.shell", "emit.hashes"},
-    "checks": {"catalog", "diagnostics", "engines.base", "facts", "numbers", "plan", "spec", "targets.base"},
+    "checks": {
+        *("catalog", "diagnostics", "engines.base", "engines.limits", "facts", "numbers", "plan", "spec"),
+        *("targets.base",),
+    },
     "gateways": {"plan.model", "emit"},
     "targets": {"plan.model", "gateways", "emit", "diagnostics", "spec.targets", "resources"},
     "registry": {"engines.base", "targets.base"},
-    "starter": {"catalog", "checks.fit", "emit", "facts", "numbers"},
+    "starter": {"catalog", "emit", "engines.limits", "facts", "numbers", "plan.parallelism"},
     "runtime": {"plan.model", "emit", "diagnostics", "gateways"},
     "runtime.deploy": {"runtime", "plan.model", "emit", "diagnostics", "gateways", "targets", "spec.targets"},
     "compiler": {

@@ -10,9 +10,6 @@ from llmdeploy.engines.base import Lowered, Settings
 from llmdeploy.engines.lowering import TableEngine, lower
 from llmdeploy.plan.model import Why
 
-# bitsandbytes, which quantizes while it loads, takes any (server/text_generation_server/models/__init__.py).
-_ANY_DTYPE = ("int4", "bitsandbytes")
-
 
 class Tgi(TableEngine):
     def lower(self, settings: Settings) -> Lowered:
@@ -49,10 +46,6 @@ def _whole_prefill(settings: Settings) -> bool:
 
 def _clashes(settings: Settings) -> Iterator[Diagnostic]:
     values = settings.values
-    if "dtype" in values and values.get("quantization", "int4") not in _ANY_DTYPE:
-        message = "Text Generation Inference takes no `dtype` together with `quantization`"
-        note = Note("`quantization` is set here", settings.origin_of("quantization"))
-        yield Diagnostic("LD106", message, settings.origin_of("dtype"), "leave one of the two out", (note,))
     step, context = values.get("batch_tokens"), values.get("context")
     if step is not None and context is not None and _whole_prefill(settings) and step < context - 1:
         message = f"`batch_tokens: {step}` cannot hold a prompt of `context: {context}`"
