@@ -23,11 +23,11 @@ from typing import Any, Literal
 
 _HERE = Path(__file__).with_name("flags")
 
-Kind = Literal["value", "optional", "list", "switch"]
-"""What follows the flag: one value, one or none, several, nothing."""
+Kind = Literal["value", "optional", "list", "append", "switch"]
+"""What follows the flag: one value, one or none, several, one each time that it is given, nothing."""
 
 Type = Literal["text", "int", "float", "bool", "json", "size"]
-"""`size` is a number that may end in k, M, Gi and the like; `json` takes an object and dotted keys."""
+"""`size` is a number that may end in k, M and the like; `json` takes an object and, of vLLM, dotted keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class Flag:
     """Those of the above that help does not show."""
     choices: tuple[str, ...] = ()
     """The only values that the parser takes; empty where it takes any of its type."""
+    folded: bool = False
+    """Whether the case of a choice, and `-` for `_`, make no difference."""
     default: Any = None
     deprecated: str | None = None
     """The engine's own words where it warns of this flag."""

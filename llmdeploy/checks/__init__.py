@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from llmdeploy.checks import (
     accelerator,
+    adapters,
     architecture,
     credentials,
     dtype,
@@ -21,6 +22,7 @@ from llmdeploy.checks import (
     references,
     remote_code,
     sources,
+    task,
 )
 from llmdeploy.checks.context import Check, Context
 from llmdeploy.diagnostics import Diagnostic
@@ -32,6 +34,8 @@ CHECKS: tuple[Check, ...] = (
     credentials.check,
     files.check,
     sources.check,
+    task.check,
+    adapters.check,
     placement.check,
     accelerator.check,
     architecture.check,

@@ -8,7 +8,7 @@ from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Path, Place
 from llmdeploy.spec.model import Model
 
-_MODEL_FIELDS = ("adapters", "tools", "reasoning", "speculative", "multimodal", "needs")
+_MODEL_FIELDS = ("needs",)
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
@@ -16,7 +16,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         path: Path = ("models", name)
         for field in _MODEL_FIELDS:
             if field in model.model_fields_set:
-                yield _not_yet((*path, field), f"`{field}`", _way_out(field), Place.KEY)
+                yield _not_yet((*path, field), f"`{field}`", "remove it", Place.KEY)
         yield from _values(path, model)
     for index, route in enumerate(context.spec.routes):
         if route.by is not None:
@@ -30,14 +30,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
 def _values(path: Path, model: Model) -> Iterator[Diagnostic]:
     if model.engine == "auto":
         yield _not_yet((*path, "engine"), "`engine: auto`", "name one: `vllm`, `sglang`, `tgi` or `openllm`")
-    if model.task != "generate":
-        yield _not_yet((*path, "task"), f"`task: {model.task}`", "remove it; generation is what is compiled")
-
-
-def _way_out(field: str) -> str:
-    if field == "needs":
-        return "remove it"
-    return f"remove it; until then the engine's own flags can be given through `engine_args`, which is passed on as it is ({field} has no field of its own yet)"
 
 
 def _not_yet(path: Path, what: str, help: str, place: Place = Place.VALUE) -> Diagnostic:

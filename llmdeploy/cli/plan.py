@@ -93,6 +93,7 @@ def _service(service: Service, why: bool) -> Iterator[str]:
         ("gpus", f"{place} of pool {gpus.pool}" + (f" (devices {devices})" if devices else "")),
         ("replicas", str(service.replicas) if service.replicas > 1 else ""),
         ("serves", ", ".join(service.served_names)),
+        ("adapters", ", ".join(f"{adapter} as {asked}" for adapter, asked in service.adapter_names.items())),
         ("ready in", f"at most {service.ready_timeout_s} s"),
     ]
     yield click.style(service.name, bold=True)

@@ -78,6 +78,7 @@ CODES: dict[str, Code] = {
             "LD337": "experts that do not spread",
             "LD338": "more pipeline stages than layers",
             "LD339": "the vision encoder does not divide over the tensor-parallel GPUs",
+            "LD350": "an adapter of another rank",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
             "LD402": "a secret without a reference for the target",
@@ -117,6 +118,7 @@ CODES: dict[str, Code] = {
             "LD520": "a quantization that saves memory and no time",
             "LD521": "a quantization of the experts only",
             "LD522": "pipeline stages of unequal size",
+            "LD525": "a setting that the engine does not need",
         },
     ),
 }

@@ -22,6 +22,38 @@ from llmdeploy.plan.model import (
     Why,
 )
 
+WEIGHTS = "/models"
+"""Where every engine finds the Hub cache (`HF_HOME`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter: `path` is its directory in the container."""
+
+    name: str
+    path: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speculation:
+    """`method` is ngram, draft, eagle, eagle3, mtp or medusa; `model` a Hub id, or a path in the container."""
+
+    method: str
+    tokens: int
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A further repository of the Hub that is fetched before the engine starts.
+
+    Into `directory`, a path in the container, or else into the Hub cache like the model itself.
+    """
+
+    hub: str
+    directory: str | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -33,7 +65,9 @@ class Settings:
     revision (str), served_names (tuple), tensor / pipeline / data (int, > 1 or stated), expert (True),
     dtype (not auto), quantization (the engine's own word, where it needs one), context, concurrency, batch_tokens (int),
     memory_fraction (float), kv_dtype (not auto), prefix_caching (False only), structured_output (False only),
-    trust_remote_code (True only), chat_template (path in the container), kv_bytes (int; CPU only).
+    trust_remote_code (True only), chat_template (path in the container), kv_bytes (int; CPU only),
+    embed (True only), tools, reasoning (the parser's name), multimodal (items by kind), adapters (tuple of
+    Adapter), speculative (Speculation).
 
     `origins` gives each one's path in llm.yaml. `vendor` is nvidia, amd or cpu; `arch` is an AMD target such
     as gfx942. Times are seconds, sizes GiB.
@@ -57,9 +91,14 @@ class Settings:
     token: Secret | None
     api_key: Secret | None
     openllm_tag: str | None = None
+    further: tuple[Repository, ...] = ()
 
     def origin_of(self, setting: str) -> Path:
         return self.origins.get(setting, self.origin)
+
+    def gives(self, flag: str) -> bool:
+        """Tell whether `engine_args` has this flag, given without dashes."""
+        return any(key.lstrip("-").replace("_", "-") == flag for key in self.engine_args)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +116,8 @@ class Lowered:
     build: Build | None = None
     served_names: tuple[str, ...] | None = None
     """What clients must write in "model", where the engine does not take the names it is given."""
+    adapter_names: Mapping[str, str] = field(default_factory=dict)
+    """Adapter -> what clients write in "model" to have it."""
     api: Api = field(default_factory=Api)
     why: tuple[Why, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()

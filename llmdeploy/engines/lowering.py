@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
 from llmdeploy.catalog import methods
 from llmdeploy.diagnostics import Diagnostic, Note
+from llmdeploy.emit.shell import join
 from llmdeploy.engines import passthrough
-from llmdeploy.engines.base import Card, Lowered, Row, Settings
-from llmdeploy.engines.flags import Words, spell
+from llmdeploy.engines.base import WEIGHTS, Card, Lowered, Row, Settings
+from llmdeploy.engines.flags import Speller, Words, spell
 from llmdeploy.engines.limits import Limits, limits
 from llmdeploy.engines.table import Table, load
 from llmdeploy.plan.model import Download, Launch, Mount, MountKind, Probe, Probes
-
-WEIGHTS = "/models"
-"""Where every engine finds the Hub cache (`HF_HOME`)."""
 
 MOVING = re.compile(r"(^|[-_.])(latest|nightly|main|master|dev|edge|stable)([-_.]|$)")
 
@@ -28,6 +27,8 @@ class TableEngine:
     """An engine as far as its table goes. A subclass says the rest."""
 
     table: Table
+    own: ClassVar[Mapping[str, Speller]] = {}
+    """Settings that the table leaves to the engine's own code."""
 
     @classmethod
     def of(cls, package: str) -> Self:
@@ -45,19 +46,19 @@ class TableEngine:
         return limits(self.table.limits, version, self.table.serves, methods(self.name, version))
 
     def lower(self, settings: Settings) -> Lowered:
-        return lower(settings, self.table)
+        return lower(settings, self.table, self.own)
 
     def card(self) -> Card:
         rows = tuple(Row(*capability) for capability in self.table.capabilities)
         return Card(self.table.title, self.table.best_for, self.table.status, rows)
 
 
-def lower(settings: Settings, table: Table) -> Lowered:
+def lower(settings: Settings, table: Table, own: Mapping[str, Speller] = MappingProxyType({})) -> Lowered:
     """Lower settings by the table alone."""
     facts = _facts(settings, table)
     vendor = table.vendors.get(settings.vendor, {})
-    hub = settings.source != "path"
-    words = spell(settings, table, facts)
+    hub = settings.source != "path" or bool(settings.further)
+    words = spell(settings, table, facts, own)
     words.args[:0] = [text.format_map(facts) for text in table.args]
     words.args += vendor.get("args", ())
     base = {**table.env, **(table.hub_env if hub else {}), **vendor.get("env", {})}
@@ -73,6 +74,7 @@ def lower(settings: Settings, table: Table) -> Lowered:
         user=table.user.get(settings.vendor),
         mounts=_mounts(table, hub),
         download=_download(settings, table, facts) if hub else None,
+        adapter_names={adapter.name: adapter.name for adapter in settings.values.get("adapters", ())},
         api=table.api,
         why=tuple(words.why),
         diagnostics=tuple(words.diagnostics),
@@ -157,10 +159,23 @@ def _mounts(table: Table, hub: bool) -> tuple[Mount, ...]:
 
 
 def _download(settings: Settings, table: Table, facts: Mapping[str, Any]) -> Download:
-    command = [text.format_map(facts) for text in table.download]
-    if "revision" in settings.values:
-        command += ["--revision", settings.values["revision"]]
-    return Download(tuple(command), dict(table.hub_env), settings.token)
+    commands = []
+    if settings.source != "path":
+        commands.append([text.format_map(facts) for text in table.download])
+        if "revision" in settings.values:
+            commands[0] += ["--revision", settings.values["revision"]]
+    for repository in settings.further:
+        command = [text.format_map({**facts, "model": repository.hub}) for text in table.download]
+        into = [] if repository.directory is None else ["--local-dir", repository.directory]
+        commands.append([*command, *into])
+    return Download(in_turn(commands), dict(table.hub_env), settings.token)
+
+
+def in_turn(commands: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Return one command that runs several, each only where the one before it succeeded."""
+    if len(commands) == 1:
+        return tuple(commands[0])
+    return ("sh", "-ec", "\n".join(map(join, commands)))
 
 
 def _probes(paths: Mapping[str, str], ready_timeout_s: int) -> Probes:

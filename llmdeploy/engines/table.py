@@ -22,6 +22,9 @@ _FIELDS = {
     "expert": "parallel.expert",
     "kv_dtype": "kv_cache.dtype",
     "kv_bytes": "gpus.memory",
+    "embed": "task",
+    "tools": "tools.parser",
+    "reasoning": "reasoning.parser",
 }
 
 
@@ -38,6 +41,10 @@ class Setting:
     text `set` where it takes one; `first` takes one of several values. Where the engine's words are a closed
     set, `values` has them (one, or one for each vendor that has it). Where the vendor is not among
     `vendors`, another setting speaks for this one.
+
+    `json` writes a mapping as JSON, and `own` leaves the spelling to the engine's own code. `together` are words
+    that the flag needs before it. A value under another engine's name is looked up in `translated`; what the
+    engine has is in its `registry`, or among the choices of the flag, at the version that is asked.
     """
 
     name: str
@@ -45,9 +52,12 @@ class Setting:
     flag: str | None = None
     env: str | None = None
     key: str | None = None
-    kind: Literal["value", "list", "first", "switch"] = "value"
+    kind: Literal["value", "list", "first", "switch", "json", "own"] = "value"
+    together: tuple[str, ...] = ()
     set: str | None = None
     values: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
+    translated: Mapping[str, str] = field(default_factory=dict)
+    registry: str | None = None
     because: str | None = None
     vendors: tuple[str, ...] = ("nvidia", "amd", "cpu")
     also_env: Mapping[str, str] = field(default_factory=dict)
@@ -58,7 +68,7 @@ class Setting:
     @property
     def spelled(self) -> tuple[str | None, ...]:
         """Every way to give it among `engine_args`."""
-        return (self.key and "--" + self.key.replace("_", "-")) or self.flag, *self.aliases
+        return (self.key and "--" + self.key.replace("_", "-")) or self.flag, *self.together, *self.aliases
 
     @property
     def use(self) -> str:
@@ -128,6 +138,7 @@ class Table:
     settings: Mapping[str, Setting]
     noted: Mapping[str, Noted]
     limits: tuple[Mapping[str, Any], ...]
+    lacking: Mapping[str, str]
     owned_flags: Mapping[str, str]
     owned_env: Mapping[str, str]
     engine_args: Literal["arguments", "environment", "pairs"]
@@ -179,6 +190,7 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         settings=settings,
         noted={name: Noted(**row) for name, row in data.get("noted", {}).items()},
         limits=tuple({**row, "source": sources[row["source"]]} for row in data["limits"]),
+        lacking=data.get("lacking", {}),
         owned_flags=_owned_flags(data, settings, variables),
         owned_env=variables,
         engine_args=data["engine_args"]["as"],
@@ -191,7 +203,7 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
 
 
 def _setting(name: str, row: Mapping[str, Any], sources: Mapping[str, str]) -> Setting:
-    lists = {key: tuple(row[key]) for key in ("vendors", "aliases") if key in row}
+    lists = {key: tuple(row[key]) for key in ("vendors", "aliases", "together") if key in row}
     return Setting(name=name, **{**row, **lists, "source": sources[row["source"]]})
 
 

@@ -9,7 +9,7 @@ from llmdeploy.catalog import ModelFacts
 from llmdeploy.checks.context import Context
 from llmdeploy.checks.gateway import normal
 from llmdeploy.diagnostics import Diagnostic, Path
-from llmdeploy.engines.base import Lowered, Settings
+from llmdeploy.engines.base import WEIGHTS, Adapter, Lowered, Repository, Settings, Speculation
 from llmdeploy.engines.limits import Limits
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import (
@@ -34,6 +34,8 @@ READY_TIMEOUT_S = 1800
 """Loading 140 GB from network storage at 0.2 GiB/s takes 12 minutes, compiling and capturing graphs up to 10."""
 
 MODEL_DIR = "/model"
+DRAFTER_DIR = "/drafter"
+ADAPTERS_DIR = "/adapters"
 FILES_DIR = "/etc/llmdeploy"
 
 _CPU_FRACTION = 0.5
@@ -125,9 +127,24 @@ def _settings(context: Context, name: str, secrets: Mapping[str, Secret]) -> tup
             token=secrets.get(model.token or ""),
             api_key=secrets.get(spec.gateway.auth or ""),
             openllm_tag=source.openllm,
+            further=tuple(_further(model)),
         ),
         why,
     )
+
+
+def _further(model: Model) -> Iterator[Repository]:
+    """Yield what must be fetched beside the model: a drafter like the model itself, adapters by directory."""
+    if model.speculative and model.speculative.model and model.speculative.model.hub:
+        yield Repository(model.speculative.model.hub)
+    for adapter in (model.adapters or {}).values():
+        if adapter.source.hub:
+            yield Repository(adapter.source.hub, _adapter_dir(adapter.source.hub))
+
+
+def _adapter_dir(hub: str) -> str:
+    """Return where an adapter of the Hub is put: an engine finds one by its directory, not all by its id."""
+    return f"{WEIGHTS}/adapters/{hub}"
 
 
 def _values(
@@ -155,6 +172,19 @@ def _values(
             why.append(Why("parallel.tensor", str(tensor), "gpus.count / (pipeline × data)"))
     if model.chat_template is not None:
         values["chat_template"] = f"{FILES_DIR}/chat-template.jinja"
+    if model.speculative is not None:
+        drafter = model.speculative.model
+        place = None if drafter is None else drafter.hub or DRAFTER_DIR
+        values["speculative"] = Speculation(model.speculative.method, model.speculative.tokens, place)
+    if model.adapters:
+        values["adapters"] = tuple(
+            Adapter(
+                key,
+                _adapter_dir(adapter.source.hub) if adapter.source.hub else f"{ADAPTERS_DIR}/{key}",
+                adapter.rank,
+            )
+            for key, adapter in model.adapters.items()
+        )
     facts = context.model_facts(name)
     limits = context.engines[context.engine_of(name)].limits(version)
     flag, reasons = _quantization(model, facts, limits, pool)
@@ -211,6 +241,17 @@ def _stated(model: Model) -> Iterator[tuple[str, Any, Any, Path]]:
     yield "structured_output", model.structured_output, True, ("structured_output",)
     yield "trust_remote_code", model.trust_remote_code, False, ("trust_remote_code",)
     yield "chat_template", None, None, ("chat_template",)
+    yield "embed", model.task == "embed", False, ("task",)
+    yield "tools", model.tools and model.tools.parser, None, ("tools", "parser")
+    yield "reasoning", model.reasoning and model.reasoning.parser, None, ("reasoning", "parser")
+    yield "multimodal", _items(model), {}, ("multimodal",)
+    yield "adapters", None, None, ("adapters",)
+    yield "speculative", None, None, ("speculative",)
+
+
+def _items(model: Model) -> dict[str, int]:
+    stated = model.multimodal.model_dump(exclude_none=True) if model.multimodal else {}
+    return {kind: int(items) for kind, items in stated.items()}
 
 
 def _cpu_kv_bytes(context: Context, model: Model, pool: Hardware) -> tuple[int, Why]:
@@ -276,6 +317,9 @@ def _service(
         why=tuple({reason.setting: reason for reason in (*why, *lowered.why)}.values()),
         memory_gib=_host_memory(context, pool),
         structured_output=model.structured_output,
+        reasons=model.reasoning is not None,
+        task=model.task,
+        adapter_names=lowered.adapter_names,
         api=lowered.api,
     )
 
@@ -300,14 +344,25 @@ def shm_gib(gpus: int) -> int:
 def _files(context: Context, name: str, model: Model) -> tuple[tuple[TextFile, ...], tuple[Mount, ...]]:
     files: tuple[TextFile, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    at: Path = ("models", name)
     if model.source.path is not None:
-        mounts += (Mount(MountKind.MODEL, MODEL_DIR, read_only=True, source=model.source.path),)
+        mounts += (_directory(MODEL_DIR, model.source.path, (*at, "source")),)
+    if model.speculative and model.speculative.model and model.speculative.model.path:
+        mounts += (_directory(DRAFTER_DIR, model.speculative.model.path, (*at, "speculative", "model")),)
+    for key, adapter in (model.adapters or {}).items():
+        if adapter.source.path:
+            origin = (*at, "adapters", key, "source")
+            mounts += (_directory(f"{ADAPTERS_DIR}/{key}", adapter.source.path, origin),)
     text = context.facts.files.get(model.chat_template or "")
     if text is not None:
         file = TextFile(f"{name}-chat-template.jinja", text)
         files += (file,)
         mounts += (Mount(MountKind.FILE, f"{FILES_DIR}/chat-template.jinja", True, file.name),)
     return files, mounts
+
+
+def _directory(target: str, source: str, origin: Path) -> Mount:
+    return Mount(MountKind.MODEL, target, read_only=True, source=source, origin=origin)
 
 
 def _routes(spec: Spec, name: str, lowered: Lowered) -> Iterator[Route]:

@@ -86,7 +86,8 @@ ONE_HOST = {"docker": {}, "compose": {}}
 CLUSTER = {"kubernetes": {"routing": "none"}}
 ROUTED = {"kubernetes": {"routing": "gateway-api"}}
 ADAPTER = {"source": "org/sql", "rank": 16}
-SPECULATIVE = {"method": "ngram", "tokens": 4, "model": "org/draft"}
+SPECULATIVE = {"method": "eagle3", "tokens": 4, "model": "org/draft"}
+OTHER_SOURCES = {"path": "./other", "openllm": {"openllm": "qwen2.5-coder:7b"}}
 
 MXFP4 = {"quant_method": "mxfp4"}
 COMPRESSED = {"quant_method": "compressed-tensors"}
@@ -288,13 +289,25 @@ ROWS: dict[str, Any] = {
         ("models.chat.adapters.sql.source.hub", "models.chat.adapters.sql.rank"),
         Row({"models.chat.adapters.sql": ADAPTER}),
     ),
-    "models.chat.adapters.sql.source.path": Row({"models.chat.adapters.sql": {**ADAPTER, "source": "./sql"}}),
-    "models.chat.adapters.sql.source.openllm": Row(
-        {"models.chat.adapters.sql": {**ADAPTER, "source": {"openllm": "qwen2.5-coder:7b"}}}
+    **{
+        f"models.chat.adapters.sql.source.{kind}": Row(
+            {"models.chat.adapters.sql": {**ADAPTER, "source": source}}, {"targets": ONE_HOST}
+        )
+        for kind, source in OTHER_SOURCES.items()
+    },
+    **{
+        f"models.chat.speculative.model.{kind}": Row(
+            {"models.chat.speculative.model": source},
+            {"models.chat.speculative": SPECULATIVE, "targets": ONE_HOST},
+        )
+        for kind, source in (("hub", "org/other"), *OTHER_SOURCES.items())
+    },
+    "models.chat.speculative.method": Row(
+        {"models.chat.speculative": {"method": "ngram", "tokens": 4}},
+        {"models.chat.speculative": SPECULATIVE},
     ),
-    **dict.fromkeys(
-        (f"models.chat.speculative.{name}" for name in SPECULATIVE),
-        Row({"models.chat.speculative": SPECULATIVE}),
+    "models.chat.speculative.tokens": Row(
+        {"models.chat.speculative.tokens": 5}, {"models.chat.speculative": SPECULATIVE}
     ),
     "routes.0.by": Row({"routes.0": {"path": "/v1", "by": "model"}}),
 }

@@ -132,6 +132,8 @@ class Vllm:
         if config_dir := request.get("config_dir"):
             arguments.model = config_dir
             arguments.skip_tokenizer_init = True
+            # It would ask the tokenizer for its tokens; its name has been judged above.
+            arguments.reasoning_parser = ""
             config = self.engine_args.from_cli_args(arguments).create_engine_config()
             # The worker asks this first thing; bfloat16 on a T4 fails here.
             self.gpus.check_if_supports_dtype(config.model_config.dtype)

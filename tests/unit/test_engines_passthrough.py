@@ -69,12 +69,15 @@ def test_what_cannot_be_passed(engine_args):
 
 def test_one_flag_in_two_spellings():
     assert said("vllm", {"max-logprobs": 5, "--max_logprobs": 6}) == (["--max-logprobs", "5"], ["LD313"])
-    assert said("vllm", {"enable-lora": True, "no-enable-lora": True}) == (["--enable-lora"], ["LD313"])
+    assert said("vllm", {"enable-sleep-mode": True, "no-enable-sleep-mode": True}) == (
+        ["--enable-sleep-mode"],
+        ["LD313"],
+    )
 
 
 def test_switches_of_sglang_have_no_opposite():
-    assert said("sglang", {"enable-lora": False}) == ([], ["LD313"])
-    assert said("sglang", {"enable-lora": True}) == (["--enable-lora"], [])
+    assert said("sglang", {"enable-p2p-check": False}) == ([], ["LD313"])
+    assert said("sglang", {"enable-p2p-check": True}) == (["--enable-p2p-check"], [])
 
 
 def test_tgi_is_told_by_its_environment():

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from support.settings import ENGINES, HERE, RICH, settings
 
-from llmdeploy.engines.table import Setting
+from llmdeploy.engines.table import Setting, field_of
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "llmdeploy" / "engines"
@@ -72,8 +72,9 @@ def test_every_setting_has_an_effect(engine, row):
 def test_missing_setting_is_a_finding_where_it_is_stated(engine):
     known = set(ENGINES[engine].table.settings)
     for name in set(RICH) - known - {"revision"}:
-        found = ENGINES[engine].lower(settings(engine, {name: RICH[name]})).diagnostics
-        assert [f.path for f in found if f.code in ("LD307", "LD507", "LD508")] == [(*HERE, name)]
+        path = (*HERE, *field_of(name).split("."))
+        found = ENGINES[engine].lower(settings(engine, {name: RICH[name]}, origins={name: path})).diagnostics
+        assert [f.path for f in found if f.code in ("LD307", "LD507", "LD508", "LD525")] == [path]
 
 
 @pytest.mark.parametrize(("engine", "row"), [(e, row) for e, row in ROWS if row.values])
