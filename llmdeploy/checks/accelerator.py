@@ -21,7 +21,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         bound = f" to {cuda.highest // 10}.{cuda.highest % 10}" if cuda.highest is not None else " or newer"
         capability = context.spec.gpus[pool.name].capability
         note = Note("the GPUs", ("gpus", pool.name, "type" if capability is None else "capability"))
-        able = or_engine(others(context, release, lambda other: True), "runs on it")
+        able = or_engine(others(context, release, lambda other: True))
         yield Diagnostic(
             "LD335",
             f"{release.name} (CUDA {cuda.version}) runs on compute capability {least}{bound}, "

@@ -9,6 +9,7 @@ from typing import Any
 from llmdeploy import catalog
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.engines.base import Engine
+from llmdeploy.engines.limits import Limits
 from llmdeploy.facts import Facts, config
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.spec.model import Spec
@@ -37,6 +38,11 @@ class Context:
             bento = catalog.bento(source.openllm)
             return bento.hub_id if bento else None
         return source.hub
+
+    def limits_of(self, model: str) -> Limits:
+        """Return what the release that serves a model can run. The engine must be known."""
+        engine = self.engines[self.engine_of(model)]
+        return engine.limits(self.spec.models[model].engine_version or engine.versions[0])
 
     def model_facts(self, model: str) -> catalog.ModelFacts | None:
         """Return what is known of a model: its own config.json before llm.yaml's `architecture` before the catalog."""

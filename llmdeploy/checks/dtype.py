@@ -11,9 +11,7 @@ from llmdeploy.checks.engines import Release, has_code, release_of
 from llmdeploy.checks.quantization import choice_of, title_of
 from llmdeploy.diagnostics import Diagnostic, Note, Path
 from llmdeploy.plan.hardware import Hardware
-
-_BFLOAT16 = 80
-"""Compute capability (vLLM 0.33, platforms/cuda.py, check_if_supports_dtype; PyTorch emulates it below)."""
+from llmdeploy.plan.reasons import has_bfloat16
 
 
 def check(context: Context) -> Iterator[Diagnostic]:
@@ -27,12 +25,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
                 yield replace(found, notes=(*found.notes, *stated))
 
 
-def _has_bfloat16(pool: Hardware) -> bool:
-    return pool.vendor != "nvidia" or pool.sm is None or pool.sm >= _BFLOAT16
-
-
 def _on_gpu(context: Context, name: str, pool: Hardware) -> Diagnostic | None:
-    if context.spec.models[name].dtype != "bfloat16" or _has_bfloat16(pool):
+    if context.spec.models[name].dtype != "bfloat16" or has_bfloat16(pool):
         return None
     stated = ("gpus", pool.name, "type" if context.spec.gpus[pool.name].capability is None else "capability")
     return Diagnostic(
@@ -48,7 +42,7 @@ def _of_model(context: Context, name: str, release: Release) -> Diagnostic | Non
     facts, stated = context.model_facts(name), context.spec.models[name].dtype
     if facts is None or stated != "float16" or facts.model_type not in release.limits.no_float16:
         return None
-    other = "bfloat16" if _has_bfloat16(release.pool) else "float32"
+    other = "bfloat16" if has_bfloat16(release.pool) else "float32"
     message = f"{release.name} refuses float16 for `{facts.model_type}` models: it is too narrow for them"
     return Diagnostic("LD334", message, ("models", name, "dtype"), f"write `dtype: {other}`")
 

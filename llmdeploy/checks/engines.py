@@ -49,10 +49,10 @@ def others(context: Context, release: Release, would_do: Callable[[Release], boo
             yield name
 
 
-def or_engine(names: Iterable[str], does: str) -> str:
-    """Return the end of a help that names engines: `; or `engine: tgi`, which makes it while it loads`."""
+def or_engine(names: Iterable[str]) -> str:
+    """Return the end of a help that names engines: `; or take `engine: sglang``."""
     listed = " or ".join(f"`engine: {name}`" for name in names)
-    return f"; or {listed}, which {does}" if listed else ""
+    return f"; or take {listed}" if listed else ""
 
 
 def has_code(release: Release) -> bool:

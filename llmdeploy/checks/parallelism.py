@@ -76,7 +76,7 @@ def _tensor(name: str, model: Model, facts: ModelFacts, release: Release) -> Ite
     broken = next(broken_groups(facts, size, spread=spread), None)
     if found:
         what = f"{', '.join(found[:-1])} and {found[-1]}" if found[1:] else found[0]
-        message = f"`{name}` has {what}, which do not divide over {size} tensor-parallel GPUs"
+        message = f"`{name}` has {what}: that does not divide over {size} tensor-parallel GPUs"
         yield Diagnostic("LD302", message, _place(name, model), _legal(facts, release, size, spread))
     elif broken is not None:
         layer, features, unit = broken

@@ -23,6 +23,7 @@ _TITLES = {
     "modelopt/nvfp4": "NVFP4 (ModelOpt)",
     "compressed-tensors/w4a16": "W4A16 (compressed-tensors)",
     "compressed-tensors/w8a16": "W8A16 (compressed-tensors)",
+    "compressed-tensors/w4a8-fp8": "W4A8 FP8 (compressed-tensors)",
     "compressed-tensors/w8a8-fp8": "FP8 (compressed-tensors)",
     "compressed-tensors/w8a8-int8": "W8A8 INT8 (compressed-tensors)",
     "compressed-tensors/nvfp4": "NVFP4 (compressed-tensors)",
@@ -58,7 +59,7 @@ def _model(context: Context, name: str, release: Release) -> Iterator[Diagnostic
         found = choice_of(context, name, other)
         return found.problem is None and found.method is not None
 
-    able = or_engine(others(context, release, would_do), "can do it here")
+    able = or_engine(others(context, release, would_do))
     found = _problem(context, name, release, choice, path, able)
     yield replace(found, notes=(*found.notes, *notes(context, name, "quantization_config", *EXPERTS)))
 
@@ -68,12 +69,12 @@ def _problem(
 ) -> Diagnostic:
     facts, stated = context.model_facts(name), context.spec.models[name].quantization
     title = title_of(facts.quantization) if facts and facts.quantization != "plain" else stated
-    if choice.problem is Problem.QUANTIZED_OTHERWISE:
-        message = (
-            f"the checkpoint of `{name}` is quantized already ({title}), `{stated}` cannot be put on top"
-        )
-        named = f", or write `quantization: {facts.words[0]}`" if facts and facts.words else ""
-        help = f"leave `quantization` out{named}, or take the checkpoint that is not quantized"
+    if choice.problem is Problem.QUANTIZED_OTHERWISE and facts is not None:
+        bits = f", {facts.quantization_bits} bits" if facts.quantization_bits else ""
+        undo = "`none` does not undo it" if stated == "none" else f"`{stated}` cannot be put on top"
+        message = f"the checkpoint of `{name}` is quantized already ({title}{bits}), {undo}"
+        named = " or ".join(f"`{word}`" for word in facts.words)
+        help = f"leave `quantization` out{f' or write {named}' if named else ''}, or take the checkpoint that is not quantized"
         return Diagnostic("LD330", message, path, help)
     if choice.problem is Problem.NEEDS_CHECKPOINT:
         known = facts is not None and facts.quantization is not None
@@ -89,7 +90,14 @@ def _problem(
     if choice.problem is Problem.NOT_IN_IMAGE:
         package = choice.candidates[0].package
         message = f"{release.name} has `{title}` as a plug-in only, which its image lacks"
-        return Diagnostic("LD332", message, path, f"name an `image` of your own with `{package}`{able}")
+        other = (
+            f"{_formats(release, stated)} as `source`, or "
+            if any(loadable(release.limits, stated or ""))
+            else ""
+        )
+        return Diagnostic(
+            "LD332", message, path, f"{other}name an `image` of your own with `{package}`{able}"
+        )
     if choice.problem is Problem.NOT_ON_ACCELERATOR:
         message = (
             f"{release.name} cannot run {title} on {_gpu(release)}: it needs {_needs(choice.candidates)}"

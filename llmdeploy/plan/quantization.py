@@ -70,7 +70,7 @@ def loadable(limits: Limits, word: str) -> Iterator[str]:
     """Yield the formats of checkpoints that llm.yaml may call `word`, and the engine loads."""
     bits = {"int4": 4, "int8": 8}.get(word)
     for method in limits.methods:
-        if method.format is not None and word in words(method.format, bits):
+        if method.format is not None and method.package is None and word in words(method.format, bits):
             yield method.format
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmdeploy.catalog import ModelFacts
 from llmdeploy.checks.context import Context
 from llmdeploy.checks.gateway import normal
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.engines.base import WEIGHTS, Adapter, Lowered, Repository, Settings, Speculation
-from llmdeploy.engines.limits import Limits
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import (
     Gateway,
@@ -28,6 +26,7 @@ from llmdeploy.plan.model import (
 from llmdeploy.plan.parallelism import tensor_size
 from llmdeploy.plan.placement import Devices, demand, place, pool_of
 from llmdeploy.plan.quantization import choose
+from llmdeploy.plan.reasons import driver, reasons
 from llmdeploy.spec.model import Model, Spec
 
 READY_TIMEOUT_S = 1800
@@ -89,8 +88,7 @@ def _settings(context: Context, name: str, secrets: Mapping[str, Secret]) -> tup
     engine = context.engines[context.engine_of(name)]
     pool = context.pools[pool_of(spec, name) or ""]
     version = model.engine_version or engine.versions[0]
-    values, origins, why = _values(context, name, pool, version)
-    why += _driver(engine.limits(version), model, pool)
+    values, origins, why = _values(context, name, pool)
     if model.engine is None:
         why.append(Why("engine", engine.name, "the default for a source of this kind"))
     if model.engine_version is None:
@@ -147,9 +145,7 @@ def _adapter_dir(hub: str) -> str:
     return f"{WEIGHTS}/adapters/{hub}"
 
 
-def _values(
-    context: Context, name: str, pool: Hardware, version: str
-) -> tuple[dict[str, Any], dict[str, Path], list[Why]]:
+def _values(context: Context, name: str, pool: Hardware) -> tuple[dict[str, Any], dict[str, Path], list[Why]]:
     """Return the neutral settings that are stated or derived, where each comes from, and why."""
     model = context.spec.models[name]
     base: Path = ("models", name)
@@ -186,11 +182,12 @@ def _values(
             for key, adapter in model.adapters.items()
         )
     facts = context.model_facts(name)
-    limits = context.engines[context.engine_of(name)].limits(version)
-    flag, reasons = _quantization(model, facts, limits, pool)
+    limits = context.limits_of(name)
+    own = model.image is not None
+    flag = choose(model.quantization, facts, limits, pool, own_image=own).flag
     if flag is not None:
         values["quantization"] = flag
-    why += reasons
+    why += reasons(model, facts, limits, pool, flag)
     if model.context is None:
         longest = f" ({facts.max_context} tokens)" if facts and facts.max_context else ""
         why.append(Why("context", "unset", f"the engine takes the model's own maximum{longest}"))
@@ -200,26 +197,6 @@ def _values(
         origins["kv_bytes"] = origins["memory_fraction"]
         why.append(reason)
     return values, origins, why
-
-
-def _quantization(
-    model: Model, facts: ModelFacts | None, limits: Limits, pool: Hardware
-) -> tuple[str | None, list[Why]]:
-    """Return the engine's word, and why. A flag that repeats the checkpoint may be refused: it has many names."""
-    stated = model.quantization
-    flag = choose(stated, facts, limits, pool, own_image=model.image is not None).flag
-    if stated in (None, "none") or flag == stated:
-        return flag, []
-    because = "the checkpoint itself says so; no flag is needed"
-    if flag is not None:
-        because = f"the engine's word for `quantization: {stated}`"
-    return flag, [Why("quantization", flag or stated or "", because)]
-
-
-def _driver(limits: Limits, model: Model, pool: Hardware) -> Iterator[Why]:
-    """Say what the host needs, which llm.yaml cannot know; of an image of the user's own nobody can."""
-    if limits.cuda is not None and pool.vendor == "nvidia" and model.image is None:
-        yield Why("driver", f"R{limits.cuda.driver} or newer", f"the image has CUDA {limits.cuda.version}")
 
 
 def _stated(model: Model) -> Iterator[tuple[str, Any, Any, Path]]:
@@ -301,7 +278,7 @@ def _service(
         engine=context.engine_of(name),
         engine_version=settings.version,
         launch=lowered.launch,
-        gpus=_gpus(pool, count, devices),
+        gpus=_gpus(pool, count, devices, driver(context.limits_of(name), model, pool)),
         served_names=lowered.served_names or settings.values["served_names"],
         replicas=model.replicas,
         shm_gib=shm,
@@ -324,7 +301,7 @@ def _service(
     )
 
 
-def _gpus(pool: Hardware, count: int, devices: Devices) -> Gpus:
+def _gpus(pool: Hardware, count: int, devices: Devices, driver: int | None) -> Gpus:
     return Gpus(
         pool=pool.name,
         vendor=pool.vendor,
@@ -333,6 +310,7 @@ def _gpus(pool: Hardware, count: int, devices: Devices) -> Gpus:
         devices=devices if any(devices) else (),
         products=pool.products,
         memory_gib=None if pool.is_cpu else pool.memory_gib,
+        driver=driver,
     )
 
 

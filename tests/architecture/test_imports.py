@@ -34,9 +34,8 @@ DOORS: dict[str, set[str]] = {
     "plan.placement": {"plan.hardware", "spec.model"},
     "plan.parallelism": {"catalog", "engines.limits", "spec.model"},
     "plan.quantization": {"catalog", "engines.limits", "plan.hardware"},
-    "plan.resolve": {
-        *("catalog", "checks", "diagnostics", "engines.base", "engines.limits", "plan", "spec.model")
-    },
+    "plan.reasons": {"catalog", "engines.limits", "plan.hardware", "plan.model", "spec.model"},
+    "plan.resolve": {"checks", "diagnostics", "engines.base", "plan", "spec.model"},
     "engines": {"catalog", "diagnostics", "numbers", "plan.model", "resources", "emit.shell", "emit.hashes"},
     "checks": {
         *("catalog", "diagnostics", "engines.base", "engines.limits", "facts", "numbers", "plan", "spec"),
