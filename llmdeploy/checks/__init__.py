@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdeploy.checks import (
+    accelerator,
     adapters,
+    architecture,
     credentials,
+    dtype,
     files,
-    fit,
     gateway,
     hygiene,
+    length,
     names,
     not_yet,
+    parallelism,
     placement,
+    quantization,
     references,
+    remote_code,
     sources,
     task,
 )
@@ -31,7 +37,13 @@ CHECKS: tuple[Check, ...] = (
     task.check,
     adapters.check,
     placement.check,
-    fit.check,
+    accelerator.check,
+    architecture.check,
+    parallelism.check,
+    length.check,
+    quantization.check,
+    dtype.check,
+    remote_code.check,
     gateway.check,
     hygiene.check,
 )

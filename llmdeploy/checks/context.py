@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from llmdeploy import catalog
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.engines.base import Engine
-from llmdeploy.facts import Facts
+from llmdeploy.engines.limits import Limits
+from llmdeploy.facts import Facts, config
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.spec.model import Spec
 from llmdeploy.targets.base import Target
@@ -37,12 +39,28 @@ class Context:
             return bento.hub_id if bento else None
         return source.hub
 
+    def limits_of(self, model: str) -> Limits:
+        """Return what the release that serves a model can run. The engine must be known."""
+        engine = self.engines[self.engine_of(model)]
+        return engine.limits(self.spec.models[model].engine_version or engine.versions[0])
+
     def model_facts(self, model: str) -> catalog.ModelFacts | None:
-        """Return what is known of the model's architecture, or None."""
-        source = self.spec.models[model].source
-        hub = self.hub_id(model)
-        given = self.facts.models.get(hub or source.path or "")
-        return given or (catalog.model(hub) if hub else None)
+        """Return what is known of a model: its own config.json before llm.yaml's `architecture` before the catalog."""
+        source, hub = self.spec.models[model].source, self.hub_id(model)
+        read = self.facts.models.get(hub or source.path or "")
+        stated = self.stated_facts(model)
+        if read is not None:
+            missing = {name: value for name, value in stated.items() if getattr(read, name) in (None, ())}
+            return replace(read, **missing) if missing else read
+        known = catalog.model(hub) if hub else None
+        if not stated:
+            return known
+        return replace(known or catalog.ModelFacts(id=model, source="llm.yaml"), **stated)
+
+    def stated_facts(self, model: str) -> Mapping[str, Any]:
+        """Return the facts that llm.yaml itself states, by the names of `ModelFacts`."""
+        architecture = self.spec.models[model].architecture
+        return config.stated(architecture.model_dump(exclude_unset=True)) if architecture else {}
 
 
 Check = Callable[[Context], Iterator[Diagnostic]]

@@ -8,7 +8,7 @@ from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Path, Place
 from llmdeploy.spec.model import Model
 
-_MODEL_FIELDS = ("needs", "architecture")
+_MODEL_FIELDS = ("needs",)
 
 
 def check(context: Context) -> Iterator[Diagnostic]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from llmdeploy.diagnostics import Diagnostic, Path
+from llmdeploy.engines.limits import Limits
 from llmdeploy.plan.model import (
     Api,
     Build,
@@ -62,7 +63,7 @@ class Settings:
     the neutral settings that llm.yaml states or `resolve` derived, and no others:
 
     revision (str), served_names (tuple), tensor / pipeline / data (int, > 1 or stated), expert (True),
-    dtype (not auto), quantization (not none), context, concurrency, batch_tokens (int),
+    dtype (not auto), quantization (the engine's own word, where it needs one), context, concurrency, batch_tokens (int),
     memory_fraction (float), kv_dtype (not auto), prefix_caching (False only), structured_output (False only),
     trust_remote_code (True only), chat_template (path in the container), kv_bytes (int; CPU only),
     embed (True only), tools, reasoning (the parser's name), multimodal (items by kind), adapters (tuple of
@@ -155,8 +156,8 @@ class Engine(Protocol):
         """Return the one of these that has the flags of a version; None where it has none."""
         ...
 
-    def settings(self, version: str) -> frozenset[str]:
-        """Return the neutral settings that this version has a flag for."""
+    def limits(self, version: str) -> Limits:
+        """Return what this version can run; the defaults of `Limits` where that is not known."""
         ...
 
     def lower(self, settings: Settings) -> Lowered:

@@ -108,8 +108,7 @@ def _refused(text: str, row: Setting, settings: Settings) -> Diagnostic:
     name, path = field_of(row.name), settings.origin_of(row.name)
     legal = ", ".join(f"`{word}`" for word in row.spellings(settings.vendor)) or "none"
     message = f"the engine has no `{name}: {text}` on {settings.vendor}; it has {legal}"
-    help = row.refused.get(text, f"leave `{name}` out, or write another")
-    return Diagnostic("LD309", message, path, help)
+    return Diagnostic("LD309", message, path, f"leave `{name}` out, or write another")
 
 
 def _lacking(name: str, settings: Settings, table: Table) -> Iterator[Diagnostic]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
+from llmdeploy.catalog import methods
 from llmdeploy.diagnostics import Diagnostic, Note
 from llmdeploy.emit.shell import join
 from llmdeploy.engines import arguments
@@ -16,6 +17,7 @@ from llmdeploy.engines.arguments import variables
 from llmdeploy.engines.arguments.parser import judged_by, releases
 from llmdeploy.engines.base import WEIGHTS, Card, Lowered, Row, Settings
 from llmdeploy.engines.flags import Speller, Words, spell
+from llmdeploy.engines.limits import Limits, limits
 from llmdeploy.engines.table import Table, load
 from llmdeploy.plan.model import Download, Launch, Mount, MountKind, Probe, Probes
 
@@ -48,8 +50,8 @@ class TableEngine:
     def judged_by(self, version: str) -> str | None:
         return judged_by(version, self.table)
 
-    def settings(self, version: str) -> frozenset[str]:
-        return frozenset(name for name, row in self.table.settings.items() if row.in_version(version))
+    def limits(self, version: str) -> Limits:
+        return limits(self.table.limits, version, self.table.serves, methods(self.name, version))
 
     def lower(self, settings: Settings) -> Lowered:
         return lower(settings, self.table, self.own)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
+from llmdeploy.catalog.versions import within
 from llmdeploy.plan.model import Api, Drain, Endpoint, Match, NativeRequest, User
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -38,8 +39,8 @@ class Setting:
 
     With a `key` the value is written `key=value`. A `switch` stands for the setting by being there, with the
     text `set` where it takes one; `first` takes one of several values. Where the engine's words are a closed
-    set, `values` has them (one, or one for each vendor that has it) and `refused` the way out from values
-    that no vendor has. Where the vendor is not among `vendors`, another setting speaks for this one.
+    set, `values` has them (one, or one for each vendor that has it). Where the vendor is not among
+    `vendors`, another setting speaks for this one.
 
     `json` writes a mapping as JSON, and `own` leaves the spelling to the engine's own code. `together` are words
     that the flag needs before it. A value under another engine's name is looked up in `translated`; what the
@@ -55,14 +56,13 @@ class Setting:
     together: tuple[str, ...] = ()
     set: str | None = None
     values: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
-    refused: Mapping[str, str] = field(default_factory=dict)
     translated: Mapping[str, str] = field(default_factory=dict)
     registry: str | None = None
     because: str | None = None
     vendors: tuple[str, ...] = ("nvidia", "amd", "cpu")
     also_env: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
-    since: str = "0"
+    since: str | None = None
     until: str | None = None
 
     @property
@@ -82,8 +82,7 @@ class Setting:
         return {text: word for text, word in words.items() if word is not None}
 
     def in_version(self, version: str) -> bool:
-        this = order(version)
-        return order(self.since) <= this and (self.until is None or this < order(self.until))
+        return within(version, self.since, self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,8 @@ class Noted:
 class Table:
     """The whole of an `engine.yaml`, in its words; schemas/engine.schema.json says what each is for.
 
-    `owned_flags` and `owned_env` have everything that the compiler decides, and what a user does instead.
+    `limits` are rows of `engines.limits.Limits` for spans of releases. `owned_flags` and `owned_env` have
+    everything that the compiler decides, and what a user does instead.
     `args`, `env` and `download` are templates over the facts that `lowering` knows.
     """
 
@@ -137,6 +137,7 @@ class Table:
     api: Api
     settings: Mapping[str, Setting]
     noted: Mapping[str, Noted]
+    limits: tuple[Mapping[str, Any], ...]
     lacking: Mapping[str, str]
     owned_flags: Mapping[str, str]
     owned_env: Mapping[str, str]
@@ -191,6 +192,7 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         api=_api(data),
         settings=settings,
         noted={name: Noted(**row) for name, row in data.get("noted", {}).items()},
+        limits=tuple({**row, "source": sources[row["source"]]} for row in data["limits"]),
         lacking=data.get("lacking", {}),
         owned_flags=_owned_flags(data, settings, variables),
         owned_env=variables,
@@ -242,8 +244,3 @@ def _owned_env(rows: list[Mapping[str, Any]], settings: Mapping[str, Setting]) -
 
 def _help(row: Mapping[str, Any]) -> str:
     return f"use `{row['use']}`" if "use" in row else f"leave it out: {row['because']}"
-
-
-def order(version: str) -> tuple[int, ...]:
-    """Return a version as something that compares."""
-    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -21,7 +21,7 @@ def gather(spec: Spec, directory: Path, output: Path) -> Facts:
     paths = {source.path for source in sources if source.path}
     # `~` belongs to the machine where the artifacts run, so nothing is said of such a directory here.
     local = {path: directory / path for path in paths if not path.startswith("~")}
-    models = {path: _model(path, place / "config.json") for path, place in local.items()}
+    models = {path: _model(path, place) for path, place in local.items()}
     return Facts(
         models={path: facts for path, facts in models.items() if facts is not None},
         files={name: _text(directory / name) for name in templates},
@@ -38,9 +38,10 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _model(name: str, path: Path) -> ModelFacts | None:
-    stated = _mapping(path)
-    return config.facts(stated, name) if stated else None
+def _model(name: str, directory: Path) -> ModelFacts | None:
+    stated = _mapping(directory / "config.json")
+    exported = _mapping(directory / "hf_quant_config.json").get("quantization")
+    return config.facts(stated, name, exported=exported)
 
 
 def _rank(place: Path) -> int | None:
@@ -50,7 +51,7 @@ def _rank(place: Path) -> int | None:
 
 def _mapping(path: Path) -> dict[str, Any]:
     try:
-        stated: Any = json.loads(_text(path) or "null")
+        content: Any = json.loads(_text(path) or "null")
     except (ValueError, RecursionError):
         return {}
-    return stated if isinstance(stated, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -80,7 +80,8 @@ class Gpus:
 
     `resource` is the Kubernetes extended resource. `devices` has one tuple of host device ids for each
     replica, for the targets that place models on one host by hand; empty where the pool cannot name them.
-    `products` are values of the node's `nvidia.com/gpu.product` label that mark a fitting node.
+    `products` are values of the node's `nvidia.com/gpu.product` label that mark a fitting node. `driver` is the
+    least major of NVIDIA's driver that the image's CUDA works with, where that is known.
     """
 
     pool: str
@@ -90,6 +91,7 @@ class Gpus:
     devices: tuple[tuple[str, ...], ...] = ()
     products: tuple[str, ...] = ()
     memory_gib: float | None = None
+    driver: int | None = None
 
 
 class MountKind(StrEnum):

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llmdeploy.checks.context import Context
-from llmdeploy.checks.fit import tensor_size
 from llmdeploy.checks.gateway import normal
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.engines.base import WEIGHTS, Adapter, Lowered, Repository, Settings, Speculation
@@ -24,7 +23,10 @@ from llmdeploy.plan.model import (
     TextFile,
     Why,
 )
+from llmdeploy.plan.parallelism import tensor_size
 from llmdeploy.plan.placement import Devices, demand, place, pool_of
+from llmdeploy.plan.quantization import choose
+from llmdeploy.plan.reasons import driver, reasons
 from llmdeploy.spec.model import Model, Spec
 
 READY_TIMEOUT_S = 1800
@@ -85,6 +87,7 @@ def _settings(context: Context, name: str, secrets: Mapping[str, Secret]) -> tup
     spec, model = context.spec, context.spec.models[name]
     engine = context.engines[context.engine_of(name)]
     pool = context.pools[pool_of(spec, name) or ""]
+    version = model.engine_version or engine.versions[0]
     values, origins, why = _values(context, name, pool)
     if model.engine is None:
         why.append(Why("engine", engine.name, "the default for a source of this kind"))
@@ -107,7 +110,7 @@ def _settings(context: Context, name: str, secrets: Mapping[str, Secret]) -> tup
         Settings(
             name=name,
             origin=("models", name),
-            version=model.engine_version or engine.versions[0],
+            version=version,
             source=kind,
             model=MODEL_DIR if source.path else context.hub_id(name) or "",
             values=values,
@@ -179,13 +182,12 @@ def _values(context: Context, name: str, pool: Hardware) -> tuple[dict[str, Any]
             for key, adapter in model.adapters.items()
         )
     facts = context.model_facts(name)
-    if "quantization" in values and facts and facts.quantization == values["quantization"]:
-        # A flag would only repeat what config.json says, and engines have several names for one method.
-        why.append(
-            Why(
-                "quantization", values.pop("quantization"), "the checkpoint itself says so; no flag is needed"
-            )
-        )
+    limits = context.limits_of(name)
+    own = model.image is not None
+    flag = choose(model.quantization, facts, limits, pool, own_image=own).flag
+    if flag is not None:
+        values["quantization"] = flag
+    why += reasons(model, facts, limits, pool, flag)
     if model.context is None:
         longest = f" ({facts.max_context} tokens)" if facts and facts.max_context else ""
         why.append(Why("context", "unset", f"the engine takes the model's own maximum{longest}"))
@@ -206,12 +208,7 @@ def _stated(model: Model) -> Iterator[tuple[str, Any, Any, Path]]:
     yield "data", model.parallel.data, 1, ("parallel", "data")
     yield "expert", model.parallel.expert, False, ("parallel", "expert")
     yield "dtype", model.dtype, "auto", ("dtype",)
-    yield (
-        "quantization",
-        None if model.quantization == "none" else model.quantization,
-        None,
-        ("quantization",),
-    )
+    yield "quantization", None, None, ("quantization",)
     yield "context", model.context, None, ("context",)
     yield "concurrency", model.concurrency, None, ("concurrency",)
     yield "batch_tokens", model.batch_tokens, None, ("batch_tokens",)
@@ -281,7 +278,7 @@ def _service(
         engine=context.engine_of(name),
         engine_version=settings.version,
         launch=lowered.launch,
-        gpus=_gpus(pool, count, devices),
+        gpus=_gpus(pool, count, devices, driver(context.limits_of(name), model, pool)),
         served_names=lowered.served_names or settings.values["served_names"],
         replicas=model.replicas,
         shm_gib=shm,
@@ -304,7 +301,7 @@ def _service(
     )
 
 
-def _gpus(pool: Hardware, count: int, devices: Devices) -> Gpus:
+def _gpus(pool: Hardware, count: int, devices: Devices, driver: int | None) -> Gpus:
     return Gpus(
         pool=pool.name,
         vendor=pool.vendor,
@@ -313,6 +310,7 @@ def _gpus(pool: Hardware, count: int, devices: Devices) -> Gpus:
         devices=devices if any(devices) else (),
         products=pool.products,
         memory_gib=None if pool.is_cpu else pool.memory_gib,
+        driver=driver,
     )
 
 

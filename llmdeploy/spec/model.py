@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from llmdeploy.diagnostics import Path
 from llmdeploy.spec import forms
+from llmdeploy.spec.architecture import Architecture
 from llmdeploy.spec.entry import Entry
 from llmdeploy.spec.forms import Short
 from llmdeploy.spec.site import Gateway, Pool, Route, SecretRef, Storage
@@ -24,7 +25,6 @@ from llmdeploy.spec.types import (
     Fraction,
     HubId,
     ImageName,
-    Json,
     Name,
     Text,
     Tokens,
@@ -226,8 +226,10 @@ class Model(Entry):
     needs: list[Literal["throughput", "shared_prefixes", "structured_output", "huggingface"]] | None = Field(
         None, description="What `engine: auto` chooses by."
     )
-    architecture: dict[str, Json] | None = Field(
-        None, description="Facts for sizing where config.json cannot be read."
+    architecture: Architecture | None = Field(
+        None,
+        description="Facts of config.json, in its words, where it cannot be read. They win over the catalog.",
+        examples=[{"num_attention_heads": 32, "num_key_value_heads": 8}],
     )
     ready_timeout: Duration | None = Field(
         None, description="Time from start to ready, download not included.", examples=["20m"]

@@ -13,11 +13,14 @@ import json
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import yaml
+
+from llmdeploy.facts.config import facts
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -25,13 +28,6 @@ CATALOG = ROOT / "llmdeploy" / "catalog"
 SCHEMAS = ROOT / "schemas" / "catalog"
 
 Row = dict[str, Any]
-
-#: How modelopt calls its scheme, and compressed-tensors its weights -> the word of llm.yaml.
-ALGORITHMS = {"FP8": "fp8", "NVFP4": "nvfp4", "MIXED_PRECISION": "mixed"}
-COMPRESSED = {("int", 4): "int4", ("int", 8): "int8", ("float", 8): "fp8"}
-
-#: A config.json names the number of routed experts in one of these ways.
-EXPERT_KEYS = ("num_experts", "num_local_experts", "n_routed_experts")
 
 
 def outputs() -> dict[str, str]:
@@ -42,6 +38,7 @@ def outputs() -> dict[str, str]:
         "gated.json": as_list(checked("gated", read("gated.yaml"))),
         "meanings.json": as_list(checked("meanings", meanings())),
         "flag_changes.json": as_list(checked("flag_changes", flag_changes())),
+        "quantization.json": as_list(checked("quantization", quantization())),
     }
 
 
@@ -58,56 +55,40 @@ def gpus() -> list[Row]:
 
 def models() -> list[Row]:
     lines = (HERE / "model_configs.jsonl").read_text().splitlines()
-    facts = {row["model"]: model(row["model"], row) for row in map(json.loads, lines)}
+    known = {row["model"]: model(row["model"], row) for row in map(json.loads, lines)}
     own = read("models.yaml")
     for row in own["corrected"]:
-        fact = facts[row["id"]]
+        fact = known[row["id"]]
         fact["max_context"] = row["max_position_embeddings"]
         fact["source"] += f"; max_position_embeddings: {row['source']}"
     for row in own["added"]:
-        facts[row["id"]] = model(row["id"], row)
+        known[row["id"]] = model(row["id"], row)
     for row in own["renamed"]:
-        old = facts[row["from"]]
-        facts[row["id"]] = old | {
+        old = known[row["from"]]
+        known[row["id"]] = old | {
             "id": row["id"],
             "source": f"{old['source']} ({row['source']}, {row['from']})",
         }
-    return [facts[name] for name in sorted(facts, key=str.lower)]
+    return [known[name] for name in sorted(known, key=str.lower)]
 
 
 def model(name: str, config: Row) -> Row:
-    """The few facts that checks need of every model, from the text part of its config.json.
-
-    max_context is max_position_embeddings as it stands. For some rope types engines derive another value
-    (yarn: factor x original_max_position_embeddings); every such config here already states that product.
-    """
-    return {
-        "id": name,
-        "model_type": config.get("model_type"),
-        "heads": config["num_attention_heads"],
-        "kv_heads": config.get("num_key_value_heads"),
-        "max_context": config.get("max_position_embeddings"),
-        "vocab": config["vocab_size"],
-        "experts": next((config[key] for key in EXPERT_KEYS if config.get(key)), None),
-        "quantization": quantization(config),
-        "source": config["source"],
-    }
+    """What llmdeploy itself would read in this config.json; what is not stated is left out."""
+    exported = config.get("hf_quant_config")
+    known = facts({"quantization_config": None, **config}, name, config["source"], exported)
+    assert known is not None, name
+    stated = {key: value for key, value in asdict(known).items() if value not in (None, ())}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in stated.items()}
 
 
-def quantization(config: Row) -> str | None:
-    """What the checkpoint is, in the words of llm.yaml; `mixed` where one word cannot say it."""
-    declared = config.get("quantization_config") or {}
-    exported = config.get("hf_quant_config") or {}
-    if algorithm := exported.get("quant_algo") or declared.get("quant_algo"):
-        return ALGORITHMS[algorithm]
-    method = declared.get("quant_method")
-    if method != "compressed-tensors":
-        return str(method) if method else None
-    if str(declared.get("format", "")).startswith("mxfp4"):
-        return "mxfp4"
-    groups = [group["weights"] for group in declared["config_groups"].values()]
-    kinds = {(weights["type"], weights["num_bits"]) for weights in groups}
-    return COMPRESSED[kinds.pop()] if len(kinds) == 1 else "mixed"
+def quantization() -> list[Row]:
+    """The rows of every engine, with the texts of their sources."""
+    source = read("quantization.yaml")
+    return [
+        {"engine": engine, **row, "source": source["sources"][row["source"]]}
+        for engine, rows in source["engines"].items()
+        for row in rows
+    ]
 
 
 def meanings() -> list[Row]:

@@ -124,20 +124,6 @@ def test_accelerator_without_an_image(engine, arch):
     assert "LD308" in codes(lower(engine, vendor="amd", arch=arch))
 
 
-@pytest.mark.parametrize(
-    ("engine", "vendor", "word"),
-    [
-        ("vllm", "nvidia", "awq"),
-        ("sglang", "nvidia", "awq_marlin"),
-        ("sglang", "amd", "awq"),
-        ("tgi", "cpu", "awq"),
-    ],
-)
-def test_awq_is_spelled_so_that_the_fast_kernel_runs(engine, vendor, word):
-    launch = lower(engine, {"quantization": "awq"}, vendor=vendor, arch="gfx942").launch
-    assert word in (*launch.args, *launch.env.values())
-
-
 def test_tgi():
     values = {name: value for name, value in RICH.items() if name not in ("dtype", "chat_template")}
     # `resolve` says where a parser stands.
@@ -178,10 +164,6 @@ def test_tgi():
 
 def test_tgi_always_says_how_many_shards():
     assert lower("tgi", gpu_count=2).launch.env["NUM_SHARD"] == "2"
-
-
-def test_tgi_takes_no_dtype_with_a_quantization():
-    assert "LD106" in codes(lower("tgi", {"dtype": "float16", "quantization": "fp8"}))
 
 
 def test_tgi_on_amd_reads_a_prompt_in_one_step():

@@ -9,9 +9,6 @@ from llmdeploy.diagnostics import Diagnostic, Note, Path
 from llmdeploy.engines.arguments.values import text_of
 from llmdeploy.engines.base import Settings
 
-# bitsandbytes, which quantizes while it loads, takes any (server/text_generation_server/models/__init__.py).
-_ANY_DTYPE = ("int4", "bitsandbytes")
-
 # server/text_generation_server/models/globals.py
 _ATTENTION = ("flashinfer", "flashdecoding", "flashdecoding-ipex", "paged")
 
@@ -49,7 +46,6 @@ def whole_prefill(settings: Settings) -> str | None:
 
 
 def clashes(settings: Settings) -> Iterator[Diagnostic]:
-    yield from _dtype(settings)
     yield from _step(settings)
     yield from _total(settings)
     yield from _attentions(settings)
@@ -60,13 +56,6 @@ def clashes(settings: Settings) -> Iterator[Diagnostic]:
 def _attention(settings: Settings) -> str | None:
     found = stated(settings).get("ATTENTION")
     return found.text if found else None
-
-
-def _dtype(settings: Settings) -> Iterator[Diagnostic]:
-    if "dtype" in settings.values and settings.values.get("quantization", "int4") not in _ANY_DTYPE:
-        message = "Text Generation Inference takes no `dtype` together with `quantization`"
-        note = Note("`quantization` is set here", settings.origin_of("quantization"))
-        yield Diagnostic("LD106", message, settings.origin_of("dtype"), "leave one of the two out", (note,))
 
 
 def _step(settings: Settings) -> Iterator[Diagnostic]:

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from llmdeploy.catalog.versions import order
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.engines.base import Adapter, Settings, Speculation
 from llmdeploy.engines.flags import Speller, Words
 from llmdeploy.engines.lowering import TableEngine
-from llmdeploy.engines.table import order
 from llmdeploy.plan.model import Why
 
 # vllm/config/lora.py, MaxLoRARanks: other ranks are refused.
