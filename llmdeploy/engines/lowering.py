@@ -18,7 +18,7 @@ from llmdeploy.engines.arguments.parser import judged_by, releases
 from llmdeploy.engines.base import WEIGHTS, Card, Lowered, Row, Settings
 from llmdeploy.engines.flags import Speller, Words, spell
 from llmdeploy.engines.limits import Limits, limits
-from llmdeploy.engines.table import Table, load
+from llmdeploy.engines.table import Table, load, probes_of
 from llmdeploy.plan.model import Download, Launch, Mount, MountKind, Probe, Probes
 
 MOVING = re.compile(r"(^|[-_.])(latest|nightly|main|master|dev|edge|stable)([-_.]|$)")
@@ -77,7 +77,7 @@ def lower(settings: Settings, table: Table, own: Mapping[str, Speller] = Mapping
     return Lowered(
         launch=_launch(settings, table, words, tuple(vendor.get("entrypoint", table.entrypoint))),
         endpoints=table.endpoints,
-        probes=_probes(table.probes, settings.ready_timeout_s),
+        probes=_probes(probes_of(table, settings.version), settings.ready_timeout_s),
         drain=table.drain,
         user=table.user.get(settings.vendor),
         mounts=_mounts(table, hub),
