@@ -43,13 +43,16 @@ def plan(
         way.put(("engine_version",), new)
     if old != new:
         _image(way, old, new)
+        if before is None:
+            why = f"its flags are not in the catalog: only what {new} does not have is told"
+            way.say(Kind.CHANGED, f"{table.title} {old}", why=why)
         if after is not None:
             _entries(way, before, after)
         if before is not None and after is not None:
             way.items.extend(compiled_to(way, before, after, compiled))
             way.items.extend(other_defaults(way, before, after))
-        if "image" not in stated and (compiled is None or compiled.gpus.vendor == "nvidia"):
-            way.items.extend(driver((table, old), (table, new)))
+            if "image" not in stated and (compiled is None or compiled.gpus.vendor == "nvidia"):
+                way.items.extend(driver((table, old), (table, new)))
     ends = ((table.name, old), (table.name, new))
     return Rewrite(model, *ends, tuple(way.items), tuple(way.edits))
 
