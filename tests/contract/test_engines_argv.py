@@ -39,7 +39,7 @@ def test_vllm(oracle, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", VLLMS)
-@pytest.mark.parametrize("word", ["fp8", "int8"])
+@pytest.mark.parametrize("word", ["fp8", "int8_per_channel_weight_only"])
 def test_vllm_quantizes_what_is_not(oracle, tmp_path, name, word):
     launch = ENGINES["vllm"].lower(settings("vllm", {"quantization": word})).launch
     assert oracle(name).complaint(launch.args, LLAMA, folder=tmp_path) is None
