@@ -24,7 +24,7 @@ class Spelling:
     opposite: bool = False
     times: int = 1
     plus: int = 0
-    form: Literal["list", "comma", "json"] = "list"
+    form: Literal["list", "comma"] = "list"
     also: Mapping[str, Any] = field(default_factory=dict)
     """What must stand beside it."""
     by_hand: str | None = None
@@ -40,9 +40,13 @@ class Meaning:
     spelled: Mapping[str, Spelling]
     lacking: Mapping[str, str]
     """Engine -> why it has no counterpart."""
-    differs: str | None
-    """What changes although the value is carried over."""
+    differs: Mapping[str, str]
+    """What changes although the value is carried over, by the engine that is one of the two; `any`: always."""
     source: str
+
+    def difference(self, before: str, after: str) -> str | None:
+        """Return what changes between two engines although the value is carried over."""
+        return next((text for one, text in self.differs.items() if one in ("any", before, after)), None)
 
 
 def same(engine: str, flag: str) -> Mapping[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdeploy import catalog
-from llmdeploy.catalog.releases import order
+from llmdeploy.catalog.versions import order
 from llmdeploy.checks.context import Context
-from llmdeploy.diagnostics import Diagnostic, Path
+from llmdeploy.diagnostics import Diagnostic, Note, Path
 from llmdeploy.diagnostics.suggest import did_you_mean, listed
 from llmdeploy.engines.base import Engine
 from llmdeploy.plan.placement import pool_of
@@ -102,11 +102,12 @@ def _version(engine: Engine, version: str, path: Path) -> Iterator[Diagnostic]:
         if order(version) > order(newest):
             help = f'write `engine_version: "{newest}"` with the newer one as `image`, or update llmdeploy'
         yield Diagnostic("LD209", message, path, help)
-    elif release != version:
-        message = (
-            f"the catalog does not have {engine.name} {version}: its flags are judged as those of {release}"
-        )
-        yield Diagnostic("LD321", message, path)
+        return
+    flags = "its flags are known" if release == version else f"its flags are taken to be those of {release}"
+    verified = listed(engine.versions).replace(" or ", " and ")
+    message = f"llmdeploy was not verified with {engine.name} {version}: {flags}"
+    note = Note(f"image, probes and environment were verified with {verified}")
+    yield Diagnostic("LD321", message, path, notes=(note,))
 
 
 def _openllm(context: Context, name: str) -> Iterator[Diagnostic]:

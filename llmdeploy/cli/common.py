@@ -57,9 +57,8 @@ def known_targets(ctx: click.Context, option: click.Parameter, names: Sequence[s
 
 def compile_file(spec: str, targets: Sequence[str], output: Path, *, emit: bool) -> Result:
     """Read `spec` (`-` is standard input) and compile it. A file that cannot be read is a finding as well."""
-    from llmdeploy.compiler import Result, compile
+    from llmdeploy.compiler import Result
     from llmdeploy.diagnostics import Diagnostic
-    from llmdeploy.facts.gather import gather
     from llmdeploy.source import read
 
     name = "<stdin>" if spec == "-" else spec
@@ -68,9 +67,18 @@ def compile_file(spec: str, targets: Sequence[str], output: Path, *, emit: bool)
         decoded = text.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         return Result(read("", name)[0], (Diagnostic("LD001", *_unreadable(name, error)),))
+    return compile_text(decoded, spec, targets, output, emit=emit)
+
+
+def compile_text(text: str, spec: str, targets: Sequence[str], output: Path, *, emit: bool) -> Result:
+    """Compile `text` as if it stood in `spec`."""
+    from llmdeploy.compiler import compile
+    from llmdeploy.facts.gather import gather
+
+    name = "<stdin>" if spec == "-" else spec
     directory = Path() if spec == "-" else Path(spec).parent
     return compile(
-        decoded, targets or None, lambda parsed: gather(parsed, directory, output), file=name, emit=emit
+        text, targets or None, lambda parsed: gather(parsed, directory, output), file=name, emit=emit
     )
 
 

@@ -53,6 +53,20 @@ def apply(diagnostics: Iterable[Diagnostic], source: Source, complete: bool = Tr
     return kept + problems
 
 
+def names(comment: str, code: str) -> bool:
+    """Tell whether a comment is a waiver of this code."""
+    match = _DIRECTIVE.match(comment)
+    return match is not None and match["verb"] == "allow" and code in _codes(match["rest"])
+
+
+def less(waiver: str, code: str) -> str:
+    """Return the text of a waiver without one of its codes; empty where that was the only one."""
+    match = _DIRECTIVE.match(waiver)
+    if match is None or list(_codes(match["rest"])) == [code]:
+        return ""
+    return re.sub(rf"\b{code}\b[,\s]*", "", waiver, count=1)
+
+
 def _read(source: Source) -> tuple[list[_Waiver], list[Diagnostic]]:
     waivers, problems = [], []
     for comment in source.comments:

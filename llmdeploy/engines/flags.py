@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmdeploy.catalog.flags import flag_table
+from llmdeploy.catalog.versions import judged_by
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.diagnostics.suggest import did_you_mean
 from llmdeploy.engines.base import Settings
@@ -88,11 +89,12 @@ def _registered(row: Setting, settings: Settings, table: Table) -> tuple[str, ..
     """Return the values that this version has; none where they are not known, or a plug-in may add to them."""
     flags = flag_table(table.name)
     plugged = any(key.lstrip("-").replace("_", "-").endswith("-plugin") for key in settings.engine_args)
-    if flags is None or plugged or settings.version not in flags.versions or row.flag is None:
+    release = judged_by(settings.version, flags.versions, table.line) if flags else None
+    if flags is None or plugged or release is None or row.flag is None:
         return ()
     if row.registry != "choices":
-        return flags.registry(row.registry or "", settings.version)
-    flag = flags.find(row.flag, settings.version)
+        return flags.registry(row.registry or "", release)
+    flag = flags.find(row.flag, release)
     return flag.choices if flag else ()
 
 

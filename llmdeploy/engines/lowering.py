@@ -12,13 +12,10 @@ from typing import Any, ClassVar, Self
 from llmdeploy.catalog import methods
 from llmdeploy.diagnostics import Diagnostic, Note
 from llmdeploy.emit.shell import join
-from llmdeploy.engines import arguments
-from llmdeploy.engines.arguments import variables
-from llmdeploy.engines.arguments.parser import judged_by, releases
 from llmdeploy.engines.base import WEIGHTS, Card, Lowered, Row, Settings
 from llmdeploy.engines.flags import Speller, Words, spell
 from llmdeploy.engines.limits import Limits, limits
-from llmdeploy.engines.table import Table, load
+from llmdeploy.engines.table import Table, load, probes_of
 from llmdeploy.plan.model import Download, Launch, Mount, MountKind, Probe, Probes
 
 MOVING = re.compile(r"(^|[-_.])(latest|nightly|main|master|dev|edge|stable)([-_.]|$)")
@@ -45,9 +42,13 @@ class TableEngine:
         return self.table.versions
 
     def releases(self) -> tuple[str, ...]:
+        from llmdeploy.engines.arguments.parser import releases
+
         return releases(self.table)
 
     def judged_by(self, version: str) -> str | None:
+        from llmdeploy.engines.arguments.parser import judged_by
+
         return judged_by(version, self.table)
 
     def limits(self, version: str) -> Limits:
@@ -71,13 +72,13 @@ def lower(settings: Settings, table: Table, own: Mapping[str, Speller] = Mapping
     words.args += vendor.get("args", ())
     base = {**table.env, **(table.hub_env if hub else {}), **vendor.get("env", {})}
     words.env = {name: text.format_map(facts) for name, text in base.items()} | words.env
-    arguments.add(settings, table, words)
-    for check in (variables.check, _lifecycle, _source, _logged_key):
+    _user(settings, table, words)
+    for check in (_lifecycle, _source, _logged_key):
         words.diagnostics += check(settings, table)
     return Lowered(
         launch=_launch(settings, table, words, tuple(vendor.get("entrypoint", table.entrypoint))),
         endpoints=table.endpoints,
-        probes=_probes(table.probes, settings.ready_timeout_s),
+        probes=_probes(probes_of(table, settings.version), settings.ready_timeout_s),
         drain=table.drain,
         user=table.user.get(settings.vendor),
         mounts=_mounts(table, hub),
@@ -87,6 +88,18 @@ def lower(settings: Settings, table: Table, own: Mapping[str, Speller] = Mapping
         why=tuple(words.why),
         diagnostics=tuple(words.diagnostics),
     )
+
+
+def _user(settings: Settings, table: Table, words: Words) -> None:
+    """Add what the user hands to the engine; what judges it is imported for those who do."""
+    if settings.engine_args:
+        from llmdeploy.engines.arguments import passing
+
+        passing.add(settings, table, words)
+    if settings.env:
+        from llmdeploy.engines.arguments import variables
+
+        words.diagnostics += variables.check(settings, table)
 
 
 def _launch(settings: Settings, table: Table, words: Words, entrypoint: tuple[str, ...]) -> Launch:

@@ -132,6 +132,7 @@ class Table:
     cache: str
     download: tuple[str, ...]
     probes: Mapping[str, str]
+    earlier_probes: tuple[str, Mapping[str, str]] | None
     drain: Drain
     endpoints: tuple[Endpoint, ...]
     api: Api
@@ -148,6 +149,13 @@ class Table:
     variables: tuple[str, ...]
     line: int
     capabilities: tuple[tuple[str, str, str], ...]
+
+
+def probes_of(table: Table, version: str) -> Mapping[str, str]:
+    """Return the paths that a version answers on."""
+    if table.earlier_probes is not None and within(version, None, table.earlier_probes[0]):
+        return table.earlier_probes[1]
+    return table.probes
 
 
 def load(package: str) -> Table:
@@ -187,6 +195,7 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         cache=data["cache"],
         download=tuple(data.get("download", ())),
         probes=data["probes"],
+        earlier_probes=_earlier(data.get("earlier_probes")),
         drain=Drain(**data["drain"]),
         endpoints=tuple(Endpoint(row["path"], Match(row["match"])) for row in data["endpoints"]),
         api=_api(data),
@@ -206,6 +215,10 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
             (row["capability"], row["value"], sources[row["source"]]) for row in data["capabilities"]
         ),
     )
+
+
+def _earlier(row: Mapping[str, Any] | None) -> tuple[str, Mapping[str, str]] | None:
+    return (row["before"], row["probes"]) if row else None
 
 
 def _setting(name: str, row: Mapping[str, Any], sources: Mapping[str, str]) -> Setting:

@@ -38,6 +38,8 @@ def outputs() -> dict[str, str]:
         "gated.json": as_list(checked("gated", read("gated.yaml"))),
         "meanings.json": as_list(checked("meanings", meanings())),
         "flag_changes.json": as_list(checked("flag_changes", flag_changes())),
+        "telling_defaults.json": as_list(checked("telling_defaults", telling_defaults())),
+        "behaviours.json": as_list(checked("behaviours", behaviours())),
         "quantization.json": as_list(checked("quantization", quantization())),
     }
 
@@ -101,8 +103,28 @@ def meanings() -> list[Row]:
         spelled = {e: spelling(words) for e, words in engines.items() if "none" not in words}
         lacking = {engine: only(words) for engine, words in engines.items() if engine not in spelled}
         source = row.get("source") or "; ".join(sources[engine] for engine in engines)
-        fixed = {"name": row["name"], "meaning": row["meaning"], "differs": row.get("differs")}
+        differs = row.get("differs", {})
+        differs = differs if isinstance(differs, dict) else {"any": differs}
+        fixed = {"name": row["name"], "meaning": row["meaning"], "differs": differs}
         rows.append({**fixed, "spelled": spelled, "lacking": lacking, "source": source})
+    return rows
+
+
+def telling_defaults() -> list[Row]:
+    file = read("telling_defaults.yaml")
+    return [
+        {"engine": engine, "flag": flag, "field": None, **row, "source": file["source"]}
+        for engine, flags in file["flags"].items()
+        for flag, row in flags.items()
+    ]
+
+
+def behaviours() -> list[Row]:
+    file = read("behaviours.yaml")
+    rows = []
+    for row in file["behaviours"]:
+        source = "; ".join(file["sources"][name] for name in row.pop("sources"))
+        rows.append({"field": None, **row, "source": source})
     return rows
 
 

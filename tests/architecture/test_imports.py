@@ -53,9 +53,22 @@ DOORS: dict[str, set[str]] = {
     "compiler": {
         *("checks", "diagnostics", "emit", "facts", "plan", "registry", "source", "spec", "targets.base")
     },
+    "rewrite": {
+        *("catalog", "checks.context", "compiler", "diagnostics", "emit.yaml", "engines.arguments", "facts"),
+        *(
+            "engines.limits",
+            "engines.lowering",
+            "engines.table",
+            "numbers",
+            "plan.model",
+            "registry",
+            "source",
+        ),
+        "spec.model",
+    },
     "cli": {
         *("__init__", "catalog", "compiler", "diagnostics", "emit", "facts", "plan", "registry", "resources"),
-        *("runtime", "source", "spec.schema", "starter", "targets.base"),
+        *("rewrite", "runtime", "source", "spec.schema", "starter", "targets.base"),
     },
     "__main__": {"cli"},
     "__init__": {"compiler", "facts"},

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support.settings import ENGINES, settings
 
+from llmdeploy.catalog.flag_changes import all_changes
 from llmdeploy.catalog.flags import Flag, FlagTable, flag_table
 
 # The engine, the version, and the name of its environment.
@@ -66,6 +67,20 @@ def test_unknown_flags_are_refused_and_abbreviations_were_taken(oracle, engine, 
     short = "--max-queued" if engine == "sglang" else "--max-logp"
     assert abbreviated.code == "LD320"
     assert oracle(name).complaint(argv(engine, [short, "5"])) is None
+
+
+@pytest.mark.xdist_group("vllm-0.33")
+def test_fields_that_are_advised_are_fields(oracle):
+    """The catalog knows that a flag takes JSON, and not what is in it."""
+    complaints = {}
+    for row in (each for each in all_changes() if each.engine == "vllm"):
+        for advice in row.write:
+            key, _, text = advice.removeprefix("engine_args: {").removesuffix("}").partition(": ")
+            complaint = oracle("vllm-0.33").complaint(["org/model", f"--{key}", text or "1"]) or ""
+            # Without a value it is the name alone that is advised.
+            if "unexpected_keyword" in complaint or (complaint and text not in ("", "…")):
+                complaints[row.name] = complaint
+    assert complaints == {}
 
 
 def flags(engine: str, version: str) -> Iterator[Flag]:

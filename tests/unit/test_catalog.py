@@ -52,7 +52,11 @@ def test_committed_json_is_what_the_sources_compile_to() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["gpus", "models", "gated", "meanings", "flag_changes", "bentos", "quantization"]
+    "name",
+    [
+        *("gpus", "models", "gated", "meanings", "flag_changes", "behaviours", "telling_defaults"),
+        *("quantization", "bentos"),
+    ],
 )
 def test_committed_json_obeys_its_closed_schema(name: str) -> None:
     schema = json.loads((ROOT / "schemas" / "catalog" / f"{name}.schema.json").read_text())

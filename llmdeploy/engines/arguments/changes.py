@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmdeploy.catalog.flag_changes import Change, change, changed_values
-from llmdeploy.catalog.releases import order
+from llmdeploy.catalog.versions import order
 from llmdeploy.diagnostics import Diagnostic, Note, Path, Place
 from llmdeploy.engines.arguments.parser import Parser
 from llmdeploy.engines.arguments.values import text_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from llmdeploy.catalog import releases as catalog
+from llmdeploy.catalog import versions
 from llmdeploy.catalog.flags import FlagTable, flag_table
-from llmdeploy.catalog.releases import order
+from llmdeploy.catalog.versions import order
 from llmdeploy.engines.arguments.spelling import Spelled, spellings, stem
 from llmdeploy.engines.arguments.values import Numbers
 from llmdeploy.engines.table import Table
@@ -73,7 +73,7 @@ def releases(table: Table) -> tuple[str, ...]:
 
 def judged_by(version: str, table: Table) -> str | None:
     """Return the known release that has the flags of a version. Of a verified one it reads no catalog."""
-    return version if version in table.versions else catalog.judged_by(version, releases(table), table.line)
+    return version if version in table.versions else versions.judged_by(version, releases(table), table.line)
 
 
 def _catalog(table: Table) -> FlagTable | None:

@@ -25,7 +25,9 @@ def check(settings: Settings, table: Table) -> Iterator[Diagnostic]:
     for name, text in settings.env.items():
         path = (*settings.origin, "env", name)
         if name in table.owned_env:
-            yield Diagnostic("LD306", f"`{name}` is decided by llmdeploy", path, table.owned_env[name])
+            link = text.startswith(("tcp://", "udp://"))
+            notes = (Note("Kubernetes sets this for a Service; llmdeploy turns that off"),) if link else ()
+            yield Diagnostic("LD306", f"`{name}` is decided by llmdeploy", path, table.owned_env[name], notes)
         elif table.engine_args == "environment":
             if (parser := parser_of(table, settings.version)) is not None:
                 yield from _as_flag(name, text, path, parser)

@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from llmdeploy.catalog import Bento, bento
 from llmdeploy.catalog.flag_changes import change
-from llmdeploy.diagnostics import Diagnostic, Place
-from llmdeploy.engines.arguments.changes import source
+from llmdeploy.diagnostics import Diagnostic, Note, Place
 from llmdeploy.engines.base import Lowered, Settings
 from llmdeploy.engines.lowering import TableEngine, lower
 from llmdeploy.engines.openllm.build import build
@@ -79,7 +78,7 @@ def _arguments(settings: Settings, packed: Bento) -> Iterator[Diagnostic]:
             continue
         if (row := change("openllm", "--" + name.replace("_", "-"))) is not None:
             message = f"OpenLLM has no `{key}` since {row.removed}"
-            yield Diagnostic("LD317", message, path, row.help, source(row), Place.KEY)
+            yield Diagnostic("LD317", message, path, row.help, (Note(f"source: {row.source}"),), Place.KEY)
             continue
         message = f"the Bento `{packed.tag}` has no argument `{key}`"
         help = "it has " + ", ".join(f"`{name}`" for name in packed.args)
