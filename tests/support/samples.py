@@ -270,7 +270,7 @@ def joined(one: Sample, other: Sample) -> Sample | None:
         specs.merge(one.model, other.model),
         next(iter(checkpoints), "org/dense"),
         one.pool,
-        True,
+        True,  # `ngram` stands for speculative decoding: no config.json of a drafter is missing
         one.settings + other.settings,
     )
 
