@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib.resources import files
 from typing import ClassVar
 
-from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.diagnostics import Diagnostic, Note
 from llmdeploy.engines.base import Adapter, Lowered, Settings, Speculation
 from llmdeploy.engines.flags import Speller, Words
 from llmdeploy.engines.lowering import TableEngine
@@ -16,6 +16,9 @@ WITH_KEY = (files(__name__) / "with_key.py").read_text(encoding="utf-8")
 KEY_FILE = "/tmp/llmdeploy-engine.yaml"
 
 _ALGORITHMS = {"ngram": "NGRAM", "draft": "STANDALONE", "eagle": "EAGLE", "eagle3": "EAGLE3", "mtp": "NEXTN"}
+
+# sglang/srt/arg_groups/validation_hook.py (check_pipeline_parallel_compat); NEXTN is resolved to EAGLE before it.
+_OVER_STAGES = ("EAGLE", "NEXTN")
 
 
 def _adapters(adapters: tuple[Adapter, ...], settings: Settings, words: Words) -> None:
@@ -31,6 +34,13 @@ def _speculative(wanted: Speculation, settings: Settings, words: Words) -> None:
         message = f"SGLang has no `method: {wanted.method}`"
         help = "it has " + ", ".join(f"`{method}`" for method in _ALGORITHMS)
         words.diagnostics.append(Diagnostic("LD309", message, settings.origin_of("speculative"), help))
+        return
+    if settings.values.get("pipeline", 1) > 1 and algorithm not in _OVER_STAGES:
+        message = f"SGLang does not draft by `{wanted.method}` where layers are split over stages"
+        help = "take `parallel.tensor` instead of `parallel.pipeline`, or `method: eagle` or `mtp`"
+        note = Note("the stages are these", settings.origin_of("pipeline"))
+        path = settings.origin_of("speculative")
+        words.diagnostics.append(Diagnostic("LD309", message, path, help, (note,)))
         return
     words.args += ["--speculative-algorithm", algorithm]
     if wanted.model is not None:

@@ -105,29 +105,34 @@ class Vllm:
 
     def __init__(self) -> None:
         from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.reasoning import ReasoningParserManager
         from vllm.utils.argparse_utils import FlexibleArgumentParser
 
         self.gpus = stand_in_for_cuda()
         self.engine_args = AsyncEngineArgs
         self.parser = find("make_arg_parser")(FlexibleArgumentParser(prog="vllm serve"))
+        self.reasoning_parser = ReasoningParserManager.get_reasoning_parser
         self.checks = [find("validate_parsed_serve_args"), find("validate_api_server_args")]
 
     def judge(self, request: Mapping[str, Any], at: Stage) -> None:
         """Raise whatever vLLM raises for this request."""
-        self.gpus.count = request.get("gpus", 8)
-        self.gpus.capability = tuple(request.get("capability", (9, 0)))
-        self.gpus.memory_gib = request.get("memory_gib", 80)
+        self.gpus.count = request["gpus"]
+        self.gpus.capability = tuple(request["capability"])
+        self.gpus.memory_gib = request["memory_gib"]
         # Not parse_known_args: only parse_args normalises `_` and the dotted form of JSON flags.
         arguments = self.parser.parse_args(request["argv"])
         arguments.chat_template = None  # a file in the container, not here
         for check in self.checks:
             check(arguments)
+        if arguments.reasoning_parser and not arguments.reasoning_parser_plugin:
+            self.reasoning_parser(arguments.reasoning_parser)
         if config_dir := request.get("config_dir"):
             at("configuration")
             arguments.model = config_dir
             arguments.skip_tokenizer_init = True
-            # It would ask the tokenizer for its tokens; its name has been judged above.
-            arguments.reasoning_parser = ""
+            arguments.reasoning_parser = (
+                ""  # it would ask the tokenizer, and its name has been looked up above
+            )
             config = self.engine_args.from_cli_args(arguments).create_engine_config()
             # The worker asks this first thing; bfloat16 on a T4 fails here.
             self.gpus.check_if_supports_dtype(config.model_config.dtype)
