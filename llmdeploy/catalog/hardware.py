@@ -34,11 +34,6 @@ class Gpu:
     smi_names: tuple[str, ...]
     source: str
 
-    @property
-    def sm(self) -> int | None:
-        """The compute capability as engines count it: 90 for "9.0"."""
-        return int(self.capability.replace(".", "")) if self.capability else None
-
 
 def gpu(name: str) -> Gpu | None:
     """The GPU of this id, alias, product label or nvidia-smi name; case, blanks and `_` do not matter."""

@@ -1,38 +1,102 @@
-"""Models of the Hugging Face Hub: the few facts that checks need where config.json cannot be read."""
+"""Models of the Hugging Face Hub: the facts that checks need where config.json cannot be read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
+from typing import Any
 
 from llmdeploy.catalog.rows import rows
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """Facts of one checkpoint, from its config.json; None where the source does not state it."""
+    """Facts of one checkpoint, from its config.json; None where the source does not state it.
+
+    A field that stands under `text_config` there is of the language model.
+    """
 
     id: str
-    model_type: str | None
-    #: Query heads; tensor parallelism must divide them.
-    heads: int
-    #: Key and value heads. With multi-head latent attention (DeepSeek, Kimi) the cache holds none of them.
-    kv_heads: int | None
-    #: Tokens: max_position_embeddings, with any rope factor of the config already in it.
-    max_context: int | None
-    #: Entries of the vocabulary; engines pad it to a multiple of 64 and split that.
-    vocab: int
-    #: Routed experts of one layer; None for a dense model.
-    experts: int | None
-    #: What the checkpoint is, in the words of llm.yaml; `mixed`: several schemes, None: plain weights.
-    quantization: str | None
     source: str
+    model_type: str | None = None
+    architectures: tuple[str, ...] = ()
+    #: Of the weights that are not quantized: bfloat16, float16, float32.
+    dtype: str | None = None
+    layers: int | None = None
+    hidden_size: int | None = None
+    #: Of a dense layer's MLP; the experts' is their own.
+    intermediate_size: int | None = None
+    moe_intermediate_size: int | None = None
+    #: Query heads; tensor parallelism must divide them.
+    heads: int | None = None
+    #: Key and value heads.
+    kv_heads: int | None = None
+    head_dim: int | None = None
+    #: Latent attention (DeepSeek, Kimi): the cache holds one vector of this size, and no KV heads.
+    kv_lora_rank: int | None = None
+    #: Routed experts of one layer; 0 for a dense model.
+    experts: int | None = None
+    experts_per_token: int | None = None
+    #: Entries of the vocabulary.
+    vocab: int | None = None
+    #: Whether the output layer is the embedding.
+    tied: bool | None = None
+    #: Tokens: max_position_embeddings, with any rope factor of the config already in it.
+    max_context: int | None = None
+    sliding_window: int | None = None
+    vision_heads: int | None = None
+    vision_hidden_size: int | None = None
+    #: How the weights are quantized (facts/checkpoint.py): `plain`, `awq`, `modelopt/nvfp4` …; None: not known.
+    quantization: str | None = None
+    quantization_bits: int | None = None
+    quantization_group: int | None = None
+    #: Output and input features that share a scale.
+    quantization_block: tuple[int, ...] | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What llm.yaml may call this quantization."""
+        return words(self.quantization, self.quantization_bits)
+
+
+_WORDS = {
+    "awq": ("awq",),
+    "gptq": ("gptq",),
+    "bitsandbytes": ("bitsandbytes",),
+    "fp8": ("fp8",),
+    "fbgemm_fp8": ("fp8",),
+    "mxfp4": ("mxfp4",),
+    "modelopt/fp8": ("fp8",),
+    "modelopt/nvfp4": ("nvfp4",),
+    "compressed-tensors/w8a8-fp8": ("fp8",),
+    "compressed-tensors/w8a16-fp8": ("fp8",),
+    "compressed-tensors/w8a8-int8": ("int8",),
+    "compressed-tensors/w8a16": ("int8",),
+    "compressed-tensors/w4a16": ("int4",),
+    "compressed-tensors/nvfp4": ("nvfp4",),
+    "compressed-tensors/nvfp4a16": ("nvfp4",),
+    "compressed-tensors/mxfp4": ("mxfp4",),
+    "compressed-tensors/mxfp4a16": ("mxfp4",),
+}
+_BITS = {"awq": (4,), "gptq": (4, 8), "bitsandbytes": (4, 8)}
+
+
+def words(format: str | None, bits: int | None = None) -> tuple[str, ...]:
+    """Return what llm.yaml may call a format of checkpoints: AWQ with 4 bits is `awq`, and `int4` as well."""
+    known = _WORDS.get(format or "", ())
+    return (*known, f"int{bits}") if bits in _BITS.get(format or "", ()) else known
 
 
 def model(hub_id: str) -> ModelFacts | None:
     """The facts of a Hub id. Case does not matter: the Hub has no two ids that differ by it."""
-    return models().get(hub_id.lower())
+    row = _rows().get(hub_id.lower())
+    return _facts(row) if row is not None else None
+
+
+def models() -> dict[str, ModelFacts]:
+    """All facts by lower-case id."""
+    return {name: _facts(row) for name, row in _rows().items()}
 
 
 def gated(hub_id: str) -> bool:
@@ -40,10 +104,15 @@ def gated(hub_id: str) -> bool:
     return any(fnmatchcase(hub_id.lower(), pattern) for pattern in _gates())
 
 
+def _facts(row: dict[str, Any]) -> ModelFacts:
+    lists = {name: tuple(value) for name, value in row.items() if isinstance(value, list)}
+    return ModelFacts(**row | lists)
+
+
 @cache
-def models() -> dict[str, ModelFacts]:
-    """All facts by lower-case id."""
-    return {row["id"].lower(): ModelFacts(**row) for row in rows("models")}
+def _rows() -> dict[str, dict[str, Any]]:
+    """Rows become facts one by one: a spec names a few models, the catalog has a hundred."""
+    return {row["id"].lower(): row for row in rows("models")}
 
 
 @cache

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdeploy.checks import (
+    accelerator,
+    adapters,
+    architecture,
+    auto,
     credentials,
+    dtype,
     files,
-    fit,
     gateway,
     hygiene,
+    length,
     names,
     not_yet,
+    parallelism,
     placement,
+    quantization,
     references,
+    remote_code,
     sources,
+    task,
 )
 from llmdeploy.checks.context import Check, Context
 from llmdeploy.diagnostics import Diagnostic
@@ -26,8 +35,17 @@ CHECKS: tuple[Check, ...] = (
     credentials.check,
     files.check,
     sources.check,
+    task.check,
+    auto.check,
+    adapters.check,
     placement.check,
-    fit.check,
+    accelerator.check,
+    architecture.check,
+    parallelism.check,
+    length.check,
+    quantization.check,
+    dtype.check,
+    remote_code.check,
     gateway.check,
     hygiene.check,
 )

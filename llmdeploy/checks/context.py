@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from llmdeploy import catalog
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.engines.base import Engine
-from llmdeploy.facts import Facts
+from llmdeploy.engines.limits import Limits
+from llmdeploy.facts import Facts, config
 from llmdeploy.plan.hardware import Hardware
+from llmdeploy.plan.policy import Choice
 from llmdeploy.spec.model import Spec
 from llmdeploy.targets.base import Target
 
@@ -23,10 +26,14 @@ class Context:
     pools: Mapping[str, Hardware]
     engines: Mapping[str, Engine]
     targets: Mapping[str, Target]
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    """Of the models that leave their engine to us."""
 
     def engine_of(self, model: str) -> str:
-        """Return the engine that the model names, or the default for its source."""
+        """Return the engine that the model names, the one that was chosen, or the default for its source."""
         stated = self.spec.models[model].engine
+        if stated == "auto" and model in self.choices:
+            return self.choices[model].engine or stated
         return stated or ("openllm" if self.spec.models[model].source.openllm else "vllm")
 
     def hub_id(self, model: str) -> str | None:
@@ -37,12 +44,28 @@ class Context:
             return bento.hub_id if bento else None
         return source.hub
 
+    def limits_of(self, model: str) -> Limits:
+        """Return what the release that serves a model can run. The engine must be known."""
+        engine = self.engines[self.engine_of(model)]
+        return engine.limits(self.spec.models[model].engine_version or engine.versions[0])
+
     def model_facts(self, model: str) -> catalog.ModelFacts | None:
-        """Return what is known of the model's architecture, or None."""
-        source = self.spec.models[model].source
-        hub = self.hub_id(model)
-        given = self.facts.models.get(hub or source.path or "")
-        return given or (catalog.model(hub) if hub else None)
+        """Return what is known of a model: its own config.json before llm.yaml's `architecture` before the catalog."""
+        source, hub = self.spec.models[model].source, self.hub_id(model)
+        read = self.facts.models.get(hub or source.path or "")
+        stated = self.stated_facts(model)
+        if read is not None:
+            missing = {name: value for name, value in stated.items() if getattr(read, name) in (None, ())}
+            return replace(read, **missing) if missing else read
+        known = catalog.model(hub) if hub else None
+        if not stated:
+            return known
+        return replace(known or catalog.ModelFacts(id=model, source="llm.yaml"), **stated)
+
+    def stated_facts(self, model: str) -> Mapping[str, Any]:
+        """Return the facts that llm.yaml itself states, by the names of `ModelFacts`."""
+        architecture = self.spec.models[model].architecture
+        return config.stated(architecture.model_dump(exclude_unset=True)) if architecture else {}
 
 
 Check = Callable[[Context], Iterator[Diagnostic]]

@@ -31,11 +31,12 @@ def check(context: Context) -> Iterator[Diagnostic]:
                     path,
                     help="shorten the template",
                 )
-        directory = model.source.path
-        if directory is not None and context.facts.directories.get(directory) is False:
-            yield Diagnostic(
-                "LD512",
-                f"the model directory `{directory}` is not on this machine",
-                ("models", name, "source"),
-                help="see that it is there, with its config.json, where the artifacts will run; paths are relative to llm.yaml",
-            )
+        for below, source in ((("source",), model.source), *model.further_sources()):
+            directory = source.path
+            if directory is not None and context.facts.directories.get(directory) is False:
+                yield Diagnostic(
+                    "LD512",
+                    f"the directory `{directory}` is not on this machine",
+                    ("models", name, *below),
+                    help="see that it is there, with its weights, where the artifacts will run; paths are relative to llm.yaml",
+                )

@@ -57,14 +57,15 @@ def _served_twice(context: Context) -> Iterator[Diagnostic]:
 
 def _gated(context: Context) -> Iterator[Diagnostic]:
     for name, model in context.spec.models.items():
-        hub = context.hub_id(name)
-        if hub is not None and model.token is None and catalog.gated(hub):
-            yield Diagnostic(
-                "LD503",
-                f"`{hub}` is gated, and `{name}` has no token",
-                ("models", name, "source"),
-                help="declare `secrets: {hf-token: {env: HF_TOKEN}}` and set `token: hf-token` on the model",
-            )
+        further = ((path, source.hub) for path, source in model.further_sources())
+        for path, hub in ((("source",), context.hub_id(name)), *further):
+            if hub is not None and model.token is None and catalog.gated(hub):
+                yield Diagnostic(
+                    "LD503",
+                    f"`{hub}` is gated, and `{name}` has no token",
+                    ("models", name, *path),
+                    help="declare `secrets: {hf-token: {env: HF_TOKEN}}` and set `token: hf-token` on the model",
+                )
 
 
 def _unused(context: Context) -> Iterator[Diagnostic]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdeploy import catalog
-from llmdeploy.checks import suggest
+from llmdeploy.catalog.versions import order
 from llmdeploy.checks.context import Context
-from llmdeploy.diagnostics import Diagnostic, Path
+from llmdeploy.diagnostics import Diagnostic, Note, Path
+from llmdeploy.diagnostics.suggest import did_you_mean, listed
+from llmdeploy.engines.base import Engine
 from llmdeploy.plan.placement import pool_of
 
 
@@ -26,7 +28,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
                 "LD204",
                 f"there is no model `{route.model}`",
                 ("routes", index, "model"),
-                help=suggest.one_of(route.model, context.spec.models, "models"),
+                help=did_you_mean(route.model, context.spec.models),
             )
 
 
@@ -45,10 +47,9 @@ def _gpu_types(context: Context) -> Iterator[Diagnostic]:
                 "LD208",
                 f"`{pool.type}` is not a GPU of the catalog",
                 ("gpus", name, "type"),
-                help=suggest.one_of(
+                help=did_you_mean(
                     pool.type,
                     catalog.gpu_names(),
-                    "GPUs",
                     "what the catalog lacks is declared with `vendor`, `memory` and `capability` instead of `type`",
                 ),
             )
@@ -62,7 +63,7 @@ def _pool(context: Context, name: str) -> Iterator[Diagnostic]:
             "LD202",
             f"there is no pool `{stated}`",
             ("models", name, "gpus", "pool"),
-            help=suggest.one_of(stated, pools, "pools"),
+            help=did_you_mean(stated, pools),
         )
     elif pool_of(context.spec, name) is None:
         count = context.spec.models[name].gpus.count
@@ -70,7 +71,7 @@ def _pool(context: Context, name: str) -> Iterator[Diagnostic]:
             "LD205",
             f"`{name}` must name its pool, for there are {len(pools)} pools",
             ("models", name, "gpus"),
-            help=f"write `gpus: {{pool: {next(iter(pools))}, count: {count}}}`; pools: {suggest.names(pools)}",
+            help=f"write `gpus: {{pool: {next(iter(pools))}, count: {count}}}`; pools: {listed(pools)}",
         )
 
 
@@ -84,17 +85,29 @@ def _engine(context: Context, name: str) -> Iterator[Diagnostic]:
             "LD209",
             f"there is no engine `{engine_name}`",
             ("models", name, "engine"),
-            help=suggest.one_of(engine_name, context.engines, "engines"),
+            help=did_you_mean(engine_name, context.engines),
         )
         return
     version = context.spec.models[name].engine_version
     if version is not None and version not in engine.versions:
-        yield Diagnostic(
-            "LD209",
-            f"version `{version}` of {engine_name} is not in the catalog",
-            ("models", name, "engine_version"),
-            help=suggest.one_of(version, engine.versions, "versions"),
-        )
+        yield from _version(engine, version, ("models", name, "engine_version"))
+
+
+def _version(engine: Engine, version: str, path: Path) -> Iterator[Diagnostic]:
+    """Judge a version that was not verified. A release of fixes has the flags of those beside it."""
+    known, release = engine.releases(), engine.judged_by(version)
+    if release is None:
+        message = f"version `{version}` of {engine.name} is not in the catalog"
+        newest, help = known[-1], f"versions: {listed(known)}"
+        if order(version) > order(newest):
+            help = f'write `engine_version: "{newest}"` with the newer one as `image`, or update llmdeploy'
+        yield Diagnostic("LD209", message, path, help)
+        return
+    flags = "its flags are known" if release == version else f"its flags are taken to be those of {release}"
+    verified = listed(engine.versions).replace(" or ", " and ")
+    message = f"llmdeploy was not verified with {engine.name} {version}: {flags}"
+    note = Note(f"image, probes and environment were verified with {verified}")
+    yield Diagnostic("LD321", message, path, notes=(note,))
 
 
 def _openllm(context: Context, name: str) -> Iterator[Diagnostic]:
@@ -104,7 +117,7 @@ def _openllm(context: Context, name: str) -> Iterator[Diagnostic]:
             "LD211",
             f"OpenLLM has no model tag `{tag}`",
             ("models", name, "source", "openllm"),
-            help=suggest.one_of(tag, _tags(), "tags"),
+            help=did_you_mean(tag, _tags()),
         )
 
 
@@ -119,10 +132,9 @@ def _secret(context: Context, name: str | None, path: Path) -> Iterator[Diagnost
             "LD203",
             f"there is no secret `{name}`",
             path,
-            help=suggest.one_of(
+            help=did_you_mean(
                 name,
                 context.spec.secrets,
-                "secrets",
                 "one is declared like `secrets: {hf-token: {env: HF_TOKEN}}`",
             ),
         )

@@ -12,7 +12,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
     idle: tuple[str, ...]
     for name, model in context.spec.models.items():
         if model.source.path is not None:
-            what, idle = "a directory", ("revision", "token")
+            fetched = any(source.hub for _, source in model.further_sources())
+            what, idle = "a directory", ("revision",) if fetched else ("revision", "token")
         elif model.source.openllm is not None:
             what, idle = "an OpenLLM tag, which stands for one commit", ("revision",)
         else:

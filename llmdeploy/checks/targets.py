@@ -15,10 +15,10 @@ from llmdeploy.targets.base import Feature
 def needs(context: Context, plan: Plan) -> Iterator[tuple[Feature, Path, str]]:
     """Yield what the plan needs of a target, where it is asked for, and the way out."""
     for service in plan.services:
-        if service.mount(MountKind.MODEL) is not None:
+        for mount in (mount for mount in service.mounts if mount.kind is MountKind.MODEL):
             yield (
                 Feature.LOCAL_MODEL,
-                (*service.origin, "source"),
+                mount.origin,
                 "a Pod may start on any node: put the model on the Hub, or into an image of your own (`image`), "
                 "or build for one host: `targets: {docker: {}, compose: {}}`",
             )

@@ -23,6 +23,8 @@ _COMMANDS = {
     "apply": "Build, show what will change, ask, and run it until every model is ready.",
     "down": "Stop what `apply` runs, and remove it; volumes only with --volumes.",
     "smoke-test": "Ask every model of a deployment, or of one that is booted for it, whether it serves.",
+    "upgrade": "Show what another release of an engine changes for an llm.yaml, and edit it.",
+    "migrate": "Rewrite a model for another engine, and say what has no counterpart.",
     "engines": "Show what each engine can do.",
     "explain": "Explain a diagnostic code.",
     "schema": "Print the JSON Schema of llm.yaml.",

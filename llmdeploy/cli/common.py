@@ -32,6 +32,24 @@ output_option = click.option(
     type=click.Path(path_type=Path),
     help="Directory of the artifacts.",
 )
+_POLICY = f"{__name__}.policy"
+
+
+def policy_option(function: F) -> F:
+    """Add `--policy`, which `compile_file` minds."""
+
+    def remember(ctx: click.Context, option: click.Parameter, value: str) -> None:
+        ctx.meta[_POLICY] = value
+
+    return click.option(
+        "--policy",
+        type=click.Choice(["maintained", "course"]),
+        default="maintained",
+        show_default=True,
+        expose_value=False,
+        callback=remember,
+        help="How `engine: auto` chooses: among engines that are kept and capable, or as the course drew it.",
+    )(function)
 
 
 def target_option(function: F) -> F:
@@ -57,9 +75,8 @@ def known_targets(ctx: click.Context, option: click.Parameter, names: Sequence[s
 
 def compile_file(spec: str, targets: Sequence[str], output: Path, *, emit: bool) -> Result:
     """Read `spec` (`-` is standard input) and compile it. A file that cannot be read is a finding as well."""
-    from llmdeploy.compiler import Result, compile
+    from llmdeploy.compiler import Result
     from llmdeploy.diagnostics import Diagnostic
-    from llmdeploy.facts.gather import gather
     from llmdeploy.source import read
 
     name = "<stdin>" if spec == "-" else spec
@@ -68,9 +85,18 @@ def compile_file(spec: str, targets: Sequence[str], output: Path, *, emit: bool)
         decoded = text.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         return Result(read("", name)[0], (Diagnostic("LD001", *_unreadable(name, error)),))
+    return compile_text(decoded, spec, targets, output, emit=emit)
+
+
+def compile_text(text: str, spec: str, targets: Sequence[str], output: Path, *, emit: bool) -> Result:
+    """Compile `text` as if it stood in `spec`."""
+    from llmdeploy.compiler import compile
+    from llmdeploy.facts.gather import gather
+
+    name = "<stdin>" if spec == "-" else spec
     directory = Path() if spec == "-" else Path(spec).parent
     return compile(
-        decoded, targets or None, lambda parsed: gather(parsed, directory, output), file=name, emit=emit
+        text, targets or None, lambda parsed: gather(parsed, directory, output), file=name, emit=emit
     )
 
 

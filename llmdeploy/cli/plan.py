@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("plan")
 @common.spec_argument
+@common.policy_option
 @common.target_option
 @common.strict_option
 @click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True)
@@ -93,6 +94,7 @@ def _service(service: Service, why: bool) -> Iterator[str]:
         ("gpus", f"{place} of pool {gpus.pool}" + (f" (devices {devices})" if devices else "")),
         ("replicas", str(service.replicas) if service.replicas > 1 else ""),
         ("serves", ", ".join(service.served_names)),
+        ("adapters", ", ".join(f"{adapter} as {asked}" for adapter, asked in service.adapter_names.items())),
         ("ready in", f"at most {service.ready_timeout_s} s"),
     ]
     yield click.style(service.name, bold=True)

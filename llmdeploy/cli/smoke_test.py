@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmdeploy.cli import common, deploying
+from llmdeploy.cli.programs import engine_bin_option
 
 if TYPE_CHECKING:
     from llmdeploy.compiler import Result
@@ -40,24 +41,9 @@ class _Means:
         return Path() if self.spec == "-" else Path(self.spec).parent
 
 
-def _programs(ctx: click.Context, option: click.Parameter, values: Sequence[str]) -> dict[str, Path]:
-    from llmdeploy.registry import ENGINES
-
-    found = {}
-    for value in values:
-        engine, equals, folder = value.partition("=")
-        if not equals or "/" in engine:
-            engine, folder = "", value
-        elif engine not in ENGINES.built_in and engine not in ENGINES:
-            raise click.BadParameter(f"'{engine}' is not one of {', '.join(ENGINES)}.", ctx, option)
-        found[engine] = Path(folder or "/nowhere").resolve()
-        if not found[engine].is_dir():
-            raise click.BadParameter(f"'{folder}' is no directory.", ctx, option)
-    return found
-
-
 @click.command("smoke-test")
 @common.spec_argument
+@common.policy_option
 @click.option(
     "-t",
     "--target",
@@ -66,14 +52,7 @@ def _programs(ctx: click.Context, option: click.Parameter, values: Sequence[str]
 )
 @click.option("--runtime", type=click.Choice(["process"]), help="Boot the same commands without containers.")
 @click.option("--against", metavar="URL", help="Ask the deployment whose gateway is at URL.")
-@click.option(
-    "--engine-bin",
-    "programs",
-    metavar="[ENGINE=]DIR",
-    multiple=True,
-    callback=_programs,
-    help="With --runtime process: directory of the engines' programs, searched before PATH.",
-)
+@engine_bin_option("With --runtime process: directory of the engines' programs, searched before PATH.")
 @deploying.timeout_option
 @click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Also write JUnit XML here.")

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 MANY = 12
 
 
-def closest(written: str, names: Iterable[str]) -> str | None:
-    """Return the name that was probably meant."""
+def closest(written: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the name that was probably meant; `cutoff` is how alike it must be, from 0 to 1."""
     known = {name.lower().replace("-", "_"): name for name in names}
-    found = difflib.get_close_matches(written.lower().replace("-", "_"), known, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(written.lower().replace("-", "_"), known, n=1, cutoff=cutoff)
     return known[found[0]] if found else None
 
 
@@ -23,10 +23,13 @@ def listed(names: Iterable[str]) -> str:
     )
 
 
-def did_you_mean(written: str, names: Iterable[str]) -> str:
-    """Return a help: the name that was probably meant, or the legal ones."""
+def did_you_mean(written: str, names: Iterable[str], further: str = "") -> str:
+    """Return a help: the name that was probably meant, or the legal ones; `further` is another way out."""
     names = list(names)
     meant = closest(written, names)
     if meant is not None:
-        return f"did you mean `{meant}`?" + (f" legal: {listed(names)}" if len(names) <= MANY else "")
-    return f"write {listed(names)}"
+        others = len(names) <= MANY and names != [meant]
+        help = f"did you mean `{meant}`?" + (f" legal: {listed(names)}" if others else "")
+    else:
+        help = f"write {listed(names)}" if names else "there is none yet"
+    return help if not further else f"{help}{'' if help.endswith('?') else ';'} {further}"

@@ -14,6 +14,8 @@ from llmdeploy.source import Comment, Source
 
 _DIRECTIVE = re.compile(r"#\s*llmdeploy:\s*(?P<verb>\S*)\s*(?P<rest>.*)")
 _CODE = re.compile(r"[A-Za-z]{2}[0-9]+")
+_ON_REQUEST = frozenset({"LD342"})
+"""Given only where more is asked for than the file: a waiver of these is not idle without it."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,27 @@ def apply(diagnostics: Iterable[Diagnostic], source: Source, complete: bool = Tr
         if d.severity is not Severity.WARNING or not any(w.takes(d, locate(d, source).line) for w in waivers)
     ]
     if complete and not has_errors(found):
-        problems += [_unused(w.comment, code) for w in waivers for code in w.codes if code not in w.used]
+        problems += [
+            _unused(w.comment, code)
+            for w in waivers
+            for code in w.codes
+            if code not in w.used and code not in _ON_REQUEST
+        ]
     return kept + problems
+
+
+def names(comment: str, code: str) -> bool:
+    """Tell whether a comment is a waiver of this code."""
+    match = _DIRECTIVE.match(comment)
+    return match is not None and match["verb"] == "allow" and code in _codes(match["rest"])
+
+
+def less(waiver: str, code: str) -> str:
+    """Return the text of a waiver without one of its codes; empty where that was the only one."""
+    match = _DIRECTIVE.match(waiver)
+    if match is None or list(_codes(match["rest"])) == [code]:
+        return ""
+    return re.sub(rf"\b{code}\b[,\s]*", "", waiver, count=1)
 
 
 def _read(source: Source) -> tuple[list[_Waiver], list[Diagnostic]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from llmdeploy.emit import shell
 from llmdeploy.emit.artifact import Artifact
@@ -29,8 +30,12 @@ def question(plan: Plan, base_url: str, *, has_gateway: bool = True) -> str:
     """Return a line of curl that asks the model of the first route, or the first model."""
     model = plan.service(plan.routes[0].service) if plan.routes else plan.services[0]
     path = plan.routes[0].path if plan.routes and has_gateway else ""
-    body = {"model": model.served_names[0], "messages": [{"role": "user", "content": "Hello"}]}
-    words = ["curl", f"{base_url}{path}/v1/chat/completions", "-H 'Content-Type: application/json'"]
+    body: dict[str, Any] = {"model": model.served_names[0]}
+    if model.task == "embed":
+        endpoint, body["input"] = "embeddings", "Hello"
+    else:
+        endpoint, body["messages"] = "chat/completions", [{"role": "user", "content": "Hello"}]
+    words = ["curl", f"{base_url}{path}/v1/{endpoint}", "-H 'Content-Type: application/json'"]
     if auth := plan.gateway.auth:
         words.append(f'-H "Authorization: Bearer ${auth.env or "LLM_API_KEY"}"')
     return " ".join((*words, "-d", shell.quote(json.dumps(body))))

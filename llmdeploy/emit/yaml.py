@@ -37,6 +37,24 @@ def dump_all(documents: Iterable[Any]) -> str:
     return "---\n".join(dump(document) for document in documents)
 
 
+def inline(key: str, value: Any) -> str:
+    """Return `key: value` on one line, to be put among the entries of a file that somebody else wrote."""
+    node = MappingNode(f"{_TAG}map", [(_node(key), _flowing(_node(value)))], flow_style=False)
+    text: str = yaml.serialize(node, Dumper=_Dumper, allow_unicode=True, width=2**31 - 1)
+    return text.removesuffix("\n")
+
+
+def _flowing(node: Node) -> Node:
+    if isinstance(node, ScalarNode) and node.style == "|":
+        node.style = '"'
+    if isinstance(node, MappingNode | SequenceNode):
+        node.flow_style = True
+        for child in node.value:
+            for each in child if isinstance(child, tuple) else (child,):
+                _flowing(each)
+    return node
+
+
 def _node(value: Any) -> Node:
     """Return the node of a value. No node is used twice, so that no alias is ever written."""
     if isinstance(value, str):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from llmdeploy.diagnostics import Diagnostic, Path
+from llmdeploy.engines.limits import Limits
 from llmdeploy.plan.model import (
     Api,
     Build,
@@ -21,6 +22,38 @@ from llmdeploy.plan.model import (
     Why,
 )
 
+WEIGHTS = "/models"
+"""Where every engine finds the Hub cache (`HF_HOME`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter: `path` is its directory in the container."""
+
+    name: str
+    path: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speculation:
+    """`method` is ngram, draft, eagle, eagle3, mtp or medusa; `model` a Hub id, or a path in the container."""
+
+    method: str
+    tokens: int
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A further repository of the Hub that is fetched before the engine starts.
+
+    Into `directory`, a path in the container, or else into the Hub cache like the model itself.
+    """
+
+    hub: str
+    directory: str | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -30,9 +63,11 @@ class Settings:
     the neutral settings that llm.yaml states or `resolve` derived, and no others:
 
     revision (str), served_names (tuple), tensor / pipeline / data (int, > 1 or stated), expert (True),
-    dtype (not auto), quantization (not none), context, concurrency, batch_tokens (int),
+    dtype (not auto), quantization (the engine's own word, where it needs one), context, concurrency, batch_tokens (int),
     memory_fraction (float), kv_dtype (not auto), prefix_caching (False only), structured_output (False only),
-    trust_remote_code (True only), chat_template (path in the container), kv_bytes (int; CPU only).
+    trust_remote_code (True only), chat_template (path in the container), kv_bytes (int; CPU only),
+    embed (True only), tools, reasoning (the parser's name), multimodal (items by kind), adapters (tuple of
+    Adapter), speculative (Speculation).
 
     `origins` gives each one's path in llm.yaml. `vendor` is nvidia, amd or cpu; `arch` is an AMD target such
     as gfx942. Times are seconds, sizes GiB.
@@ -56,9 +91,14 @@ class Settings:
     token: Secret | None
     api_key: Secret | None
     openllm_tag: str | None = None
+    further: tuple[Repository, ...] = ()
 
     def origin_of(self, setting: str) -> Path:
         return self.origins.get(setting, self.origin)
+
+    def gives(self, flag: str) -> bool:
+        """Tell whether `engine_args` has this flag, given without dashes."""
+        return any(key.lstrip("-").replace("_", "-") == flag for key in self.engine_args)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +116,8 @@ class Lowered:
     build: Build | None = None
     served_names: tuple[str, ...] | None = None
     """What clients must write in "model", where the engine does not take the names it is given."""
+    adapter_names: Mapping[str, str] = field(default_factory=dict)
+    """Adapter -> what clients write in "model" to have it."""
     api: Api = field(default_factory=Api)
     why: tuple[Why, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -103,11 +145,21 @@ class Card:
 
 class Engine(Protocol):
     name: str
+    title: str
+    """Its name as people write it."""
     versions: tuple[str, ...]
     """Verified releases, the default first."""
 
-    def settings(self, version: str) -> frozenset[str]:
-        """Return the neutral settings that this version has a flag for."""
+    def releases(self) -> tuple[str, ...]:
+        """Return every release whose flags are known, oldest first: the verified ones, and perhaps more."""
+        ...
+
+    def judged_by(self, version: str) -> str | None:
+        """Return the one of these that has the flags of a version; None where it has none."""
+        ...
+
+    def limits(self, version: str) -> Limits:
+        """Return what this version can run; the defaults of `Limits` where that is not known."""
         ...
 
     def lower(self, settings: Settings) -> Lowered:

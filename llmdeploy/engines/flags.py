@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmdeploy.catalog.flags import flag_table
+from llmdeploy.catalog.versions import judged_by
 from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.diagnostics.suggest import did_you_mean
 from llmdeploy.engines.base import Settings
 from llmdeploy.engines.table import Setting, Table, field_of
 from llmdeploy.plan.model import Why
@@ -22,17 +26,23 @@ class Words:
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
 
+Speller = Callable[[Any, Settings, Words], None]
+"""Says one setting (its value comes first) where a table cannot."""
+
 NO_OP = {"tensor": 1, "pipeline": 1, "data": 1}
 """What every engine does anyway: stating it needs no flag."""
 
 
-def spell(settings: Settings, table: Table, facts: Mapping[str, Any]) -> Words:
+def spell(settings: Settings, table: Table, facts: Mapping[str, Any], own: Mapping[str, Speller]) -> Words:
     """Say every setting in the order of the table; what the table lacks is a finding."""
     words = Words()
     rows = {name: row for name, row in table.settings.items() if row.in_version(settings.version)}
     for name, row in rows.items():
         if name in settings.values and settings.vendor in row.vendors:
-            _spell(row, settings, words, facts)
+            if row.kind == "own":
+                own[name](settings.values[name], settings, words)
+            else:
+                _spell(row, settings, table, words, facts)
     for name, value in settings.values.items():
         # A row that is silent on this vendor leaves it to another setting, unless the table has a note.
         said = name in rows and (settings.vendor in rows[name].vendors or name not in table.noted)
@@ -41,18 +51,23 @@ def spell(settings: Settings, table: Table, facts: Mapping[str, Any]) -> Words:
     return words
 
 
-def _spell(row: Setting, settings: Settings, words: Words, facts: Mapping[str, Any]) -> None:
+def _spell(row: Setting, settings: Settings, table: Table, words: Words, facts: Mapping[str, Any]) -> None:
     value = settings.values[row.name]
-    texts, spellings = _texts(value, row, facts), row.spellings(settings.vendor)
+    texts = _texts(value, row, facts)
+    spellings = row.spellings(settings.vendor) if row.values else row.translated
+    spelled = [spellings.get(text, text) for text in texts]
     if row.values and texts[0] not in spellings:
         words.diagnostics.append(_refused(texts[0], row, settings))
         return
-    spelled = [spellings.get(text, text) for text in texts]
+    if row.registry is not None and (legal := _registered(row, settings, table)) and spelled[0] not in legal:
+        words.diagnostics.append(_unregistered(texts[0], legal, row, settings, table))
+        return
     if spelled != texts or row.because:
         because = row.because or f"the engine's word for `{field_of(row.name)}: {texts[0]}`"
         words.why.append(Why(field_of(row.name), " ".join(spelled), because))
     if row.flag is not None:
-        words.args += [row.flag, *(f"{row.key}={text}" if row.key else text for text in spelled)]
+        pair = (f"{row.key}={text}" if row.key else text for text in spelled)
+        words.args += [*row.together, row.flag, *pair]
     if row.env is not None:
         words.env[row.env] = spelled[0] if spelled else "true"
     words.env |= row.also_env
@@ -64,22 +79,46 @@ def _spell(row: Setting, settings: Settings, words: Words, facts: Mapping[str, A
 def _texts(value: Any, row: Setting, facts: Mapping[str, Any]) -> list[str]:
     if row.kind == "switch":
         return [] if row.set is None else [row.set.format_map(facts)]
+    if row.kind == "json":
+        return [json.dumps(value, separators=(",", ":"))]
     many = list(value) if isinstance(value, list | tuple) else [value]
     return [str(one) for one in (many[:1] if row.kind == "first" else many)]
+
+
+def _registered(row: Setting, settings: Settings, table: Table) -> tuple[str, ...]:
+    """Return the values that this version has; none where they are not known, or a plug-in may add to them."""
+    flags = flag_table(table.name)
+    plugged = any(key.lstrip("-").replace("_", "-").endswith("-plugin") for key in settings.engine_args)
+    release = judged_by(settings.version, flags.versions, table.line) if flags else None
+    if flags is None or plugged or release is None or row.flag is None:
+        return ()
+    if row.registry != "choices":
+        return flags.registry(row.registry or "", release)
+    flag = flags.find(row.flag, release)
+    return flag.choices if flag else ()
+
+
+def _unregistered(
+    text: str, legal: tuple[str, ...], row: Setting, settings: Settings, table: Table
+) -> Diagnostic:
+    message = f"{table.title} {settings.version} has no `{field_of(row.name)}: {text}`"
+    help = did_you_mean(text, sorted(legal))
+    return Diagnostic("LD309", message, settings.origin_of(row.name), help)
 
 
 def _refused(text: str, row: Setting, settings: Settings) -> Diagnostic:
     name, path = field_of(row.name), settings.origin_of(row.name)
     legal = ", ".join(f"`{word}`" for word in row.spellings(settings.vendor)) or "none"
     message = f"the engine has no `{name}: {text}` on {settings.vendor}; it has {legal}"
-    help = row.refused.get(text, f"leave `{name}` out, or write another")
-    return Diagnostic("LD309", message, path, help)
+    return Diagnostic("LD309", message, path, f"leave `{name}` out, or write another")
 
 
 def _lacking(name: str, settings: Settings, table: Table) -> Iterator[Diagnostic]:
     path, use = settings.origin_of(name), field_of(name)
     if (noted := table.noted.get(name)) is None:
         message = f"{table.title} {settings.version} has no counterpart of `{use}`"
+        if reason := table.lacking.get(name):
+            message += f": {reason}"
         help = "leave it out, or take an engine that has it: see `llmdeploy engines`"
         yield Diagnostic("LD307", message, path, help)
     elif path[-1:] == (use.rpartition(".")[2],):  # stated, not derived

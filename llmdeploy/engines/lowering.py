@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
+from llmdeploy.catalog import methods
 from llmdeploy.diagnostics import Diagnostic, Note
-from llmdeploy.engines import passthrough
-from llmdeploy.engines.base import Card, Lowered, Row, Settings
-from llmdeploy.engines.flags import Words, spell
-from llmdeploy.engines.table import Table, load
+from llmdeploy.emit.shell import join
+from llmdeploy.engines.base import WEIGHTS, Card, Lowered, Row, Settings
+from llmdeploy.engines.flags import Speller, Words, spell
+from llmdeploy.engines.limits import Limits, limits
+from llmdeploy.engines.table import Table, load, probes_of
 from llmdeploy.plan.model import Download, Launch, Mount, MountKind, Probe, Probes
-
-WEIGHTS = "/models"
-"""Where every engine finds the Hub cache (`HF_HOME`)."""
 
 MOVING = re.compile(r"(^|[-_.])(latest|nightly|main|master|dev|edge|stable)([-_.]|$)")
 
@@ -26,6 +26,8 @@ class TableEngine:
     """An engine as far as its table goes. A subclass says the rest."""
 
     table: Table
+    own: ClassVar[Mapping[str, Speller]] = {}
+    """Settings that the table leaves to the engine's own code."""
 
     @classmethod
     def of(cls, package: str) -> Self:
@@ -36,45 +38,72 @@ class TableEngine:
         return self.table.name
 
     @property
+    def title(self) -> str:
+        return self.table.title
+
+    @property
     def versions(self) -> tuple[str, ...]:
         return self.table.versions
 
-    def settings(self, version: str) -> frozenset[str]:
-        return frozenset(name for name, row in self.table.settings.items() if row.in_version(version))
+    def releases(self) -> tuple[str, ...]:
+        from llmdeploy.engines.arguments.parser import releases
+
+        return releases(self.table)
+
+    def judged_by(self, version: str) -> str | None:
+        from llmdeploy.engines.arguments.parser import judged_by
+
+        return judged_by(version, self.table)
+
+    def limits(self, version: str) -> Limits:
+        return limits(self.table.limits, version, self.table.serves, methods(self.name, version))
 
     def lower(self, settings: Settings) -> Lowered:
-        return lower(settings, self.table)
+        return lower(settings, self.table, self.own)
 
     def card(self) -> Card:
         rows = tuple(Row(*capability) for capability in self.table.capabilities)
         return Card(self.table.title, self.table.best_for, self.table.status, rows)
 
 
-def lower(settings: Settings, table: Table) -> Lowered:
+def lower(settings: Settings, table: Table, own: Mapping[str, Speller] = MappingProxyType({})) -> Lowered:
     """Lower settings by the table alone."""
     facts = _facts(settings, table)
     vendor = table.vendors.get(settings.vendor, {})
-    hub = settings.source != "path"
-    words = spell(settings, table, facts)
+    hub = settings.source != "path" or bool(settings.further)
+    words = spell(settings, table, facts, own)
     words.args[:0] = [text.format_map(facts) for text in table.args]
     words.args += vendor.get("args", ())
     base = {**table.env, **(table.hub_env if hub else {}), **vendor.get("env", {})}
     words.env = {name: text.format_map(facts) for name, text in base.items()} | words.env
-    passthrough.add(settings, table, words)
-    for check in (passthrough.owned_variables, _lifecycle, _source, _logged_key):
+    _user(settings, table, words)
+    for check in (_lifecycle, _source, _logged_key):
         words.diagnostics += check(settings, table)
     return Lowered(
         launch=_launch(settings, table, words, tuple(vendor.get("entrypoint", table.entrypoint))),
         endpoints=table.endpoints,
-        probes=_probes(table.probes, settings.ready_timeout_s),
+        probes=_probes(probes_of(table, settings.version), settings.ready_timeout_s),
         drain=table.drain,
         user=table.user.get(settings.vendor),
         mounts=_mounts(table, hub),
         download=_download(settings, table, facts) if hub else None,
+        adapter_names={adapter.name: adapter.name for adapter in settings.values.get("adapters", ())},
         api=table.api,
         why=tuple(words.why),
         diagnostics=tuple(words.diagnostics),
     )
+
+
+def _user(settings: Settings, table: Table, words: Words) -> None:
+    """Add what the user hands to the engine; what judges it is imported for those who do."""
+    if settings.engine_args:
+        from llmdeploy.engines.arguments import passing
+
+        passing.add(settings, table, words)
+    if settings.env:
+        from llmdeploy.engines.arguments import variables
+
+        words.diagnostics += variables.check(settings, table)
 
 
 def _launch(settings: Settings, table: Table, words: Words, entrypoint: tuple[str, ...]) -> Launch:
@@ -155,10 +184,23 @@ def _mounts(table: Table, hub: bool) -> tuple[Mount, ...]:
 
 
 def _download(settings: Settings, table: Table, facts: Mapping[str, Any]) -> Download:
-    command = [text.format_map(facts) for text in table.download]
-    if "revision" in settings.values:
-        command += ["--revision", settings.values["revision"]]
-    return Download(tuple(command), dict(table.hub_env), settings.token)
+    commands = []
+    if settings.source != "path":
+        commands.append([text.format_map(facts) for text in table.download])
+        if "revision" in settings.values:
+            commands[0] += ["--revision", settings.values["revision"]]
+    for repository in settings.further:
+        command = [text.format_map({**facts, "model": repository.hub}) for text in table.download]
+        into = [] if repository.directory is None else ["--local-dir", repository.directory]
+        commands.append([*command, *into])
+    return Download(in_turn(commands), dict(table.hub_env), settings.token)
+
+
+def in_turn(commands: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Return one command that runs several, each only where the one before it succeeded."""
+    if len(commands) == 1:
+        return tuple(commands[0])
+    return ("sh", "-ec", "\n".join(map(join, commands)))
 
 
 def _probes(paths: Mapping[str, str], ready_timeout_s: int) -> Probes:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
+from llmdeploy.catalog.versions import within
 from llmdeploy.plan.model import Api, Drain, Endpoint, Match, NativeRequest, User
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -21,6 +22,9 @@ _FIELDS = {
     "expert": "parallel.expert",
     "kv_dtype": "kv_cache.dtype",
     "kv_bytes": "gpus.memory",
+    "embed": "task",
+    "tools": "tools.parser",
+    "reasoning": "reasoning.parser",
 }
 
 
@@ -35,8 +39,12 @@ class Setting:
 
     With a `key` the value is written `key=value`. A `switch` stands for the setting by being there, with the
     text `set` where it takes one; `first` takes one of several values. Where the engine's words are a closed
-    set, `values` has them (one, or one for each vendor that has it) and `refused` the way out from values
-    that no vendor has. Where the vendor is not among `vendors`, another setting speaks for this one.
+    set, `values` has them (one, or one for each vendor that has it). Where the vendor is not among
+    `vendors`, another setting speaks for this one.
+
+    `json` writes a mapping as JSON, and `own` leaves the spelling to the engine's own code. `together` are words
+    that the flag needs before it. A value under another engine's name is looked up in `translated`; what the
+    engine has is in its `registry`, or among the choices of the flag, at the version that is asked.
     """
 
     name: str
@@ -44,21 +52,23 @@ class Setting:
     flag: str | None = None
     env: str | None = None
     key: str | None = None
-    kind: Literal["value", "list", "first", "switch"] = "value"
+    kind: Literal["value", "list", "first", "switch", "json", "own"] = "value"
+    together: tuple[str, ...] = ()
     set: str | None = None
     values: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
-    refused: Mapping[str, str] = field(default_factory=dict)
+    translated: Mapping[str, str] = field(default_factory=dict)
+    registry: str | None = None
     because: str | None = None
     vendors: tuple[str, ...] = ("nvidia", "amd", "cpu")
     also_env: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
-    since: str = "0"
+    since: str | None = None
     until: str | None = None
 
     @property
     def spelled(self) -> tuple[str | None, ...]:
         """Every way to give it among `engine_args`."""
-        return (self.key and "--" + self.key.replace("_", "-")) or self.flag, *self.aliases
+        return (self.key and "--" + self.key.replace("_", "-")) or self.flag, *self.together, *self.aliases
 
     @property
     def use(self) -> str:
@@ -72,8 +82,7 @@ class Setting:
         return {text: word for text, word in words.items() if word is not None}
 
     def in_version(self, version: str) -> bool:
-        this = _order(version)
-        return _order(self.since) <= this and (self.until is None or this < _order(self.until))
+        return within(version, self.since, self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,8 @@ class Noted:
 class Table:
     """The whole of an `engine.yaml`, in its words; schemas/engine.schema.json says what each is for.
 
-    `owned_flags` and `owned_env` have everything that the compiler decides, and what a user does instead.
+    `limits` are rows of `engines.limits.Limits` for spans of releases. `owned_flags` and `owned_env` have
+    everything that the compiler decides, and what a user does instead.
     `args`, `env` and `download` are templates over the facts that `lowering` knows.
     """
 
@@ -122,17 +132,30 @@ class Table:
     cache: str
     download: tuple[str, ...]
     probes: Mapping[str, str]
+    earlier_probes: tuple[str, Mapping[str, str]] | None
     drain: Drain
     endpoints: tuple[Endpoint, ...]
     api: Api
     settings: Mapping[str, Setting]
     noted: Mapping[str, Noted]
+    limits: tuple[Mapping[str, Any], ...]
+    lacking: Mapping[str, str]
     owned_flags: Mapping[str, str]
     owned_env: Mapping[str, str]
     engine_args: Literal["arguments", "environment", "pairs"]
     abbreviations: bool
-    negation: bool
+    fields: bool
+    sizes: Mapping[str, int]
+    variables: tuple[str, ...]
+    line: int
     capabilities: tuple[tuple[str, str, str], ...]
+
+
+def probes_of(table: Table, version: str) -> Mapping[str, str]:
+    """Return the paths that a version answers on."""
+    if table.earlier_probes is not None and within(version, None, table.earlier_probes[0]):
+        return table.earlier_probes[1]
+    return table.probes
 
 
 def load(package: str) -> Table:
@@ -172,24 +195,34 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         cache=data["cache"],
         download=tuple(data.get("download", ())),
         probes=data["probes"],
+        earlier_probes=_earlier(data.get("earlier_probes")),
         drain=Drain(**data["drain"]),
         endpoints=tuple(Endpoint(row["path"], Match(row["match"])) for row in data["endpoints"]),
         api=_api(data),
         settings=settings,
         noted={name: Noted(**row) for name, row in data.get("noted", {}).items()},
+        limits=tuple({**row, "source": sources[row["source"]]} for row in data["limits"]),
+        lacking=data.get("lacking", {}),
         owned_flags=_owned_flags(data, settings, variables),
         owned_env=variables,
         engine_args=data["engine_args"]["as"],
         abbreviations=data["engine_args"]["abbreviations"],
-        negation=data["engine_args"]["negation"],
+        fields=data["engine_args"]["fields"],
+        sizes=data["engine_args"].get("sizes", {}),
+        variables=tuple(data.get("variables", ())),
+        line=data["line"],
         capabilities=tuple(
             (row["capability"], row["value"], sources[row["source"]]) for row in data["capabilities"]
         ),
     )
 
 
+def _earlier(row: Mapping[str, Any] | None) -> tuple[str, Mapping[str, str]] | None:
+    return (row["before"], row["probes"]) if row else None
+
+
 def _setting(name: str, row: Mapping[str, Any], sources: Mapping[str, str]) -> Setting:
-    lists = {key: tuple(row[key]) for key in ("vendors", "aliases") if key in row}
+    lists = {key: tuple(row[key]) for key in ("vendors", "aliases", "together") if key in row}
     return Setting(name=name, **{**row, **lists, "source": sources[row["source"]]})
 
 
@@ -224,7 +257,3 @@ def _owned_env(rows: list[Mapping[str, Any]], settings: Mapping[str, Setting]) -
 
 def _help(row: Mapping[str, Any]) -> str:
     return f"use `{row['use']}`" if "use" in row else f"leave it out: {row['because']}"
-
-
-def _order(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())

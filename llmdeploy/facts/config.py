@@ -6,44 +6,99 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmdeploy.catalog import ModelFacts
+from llmdeploy.facts.checkpoint import checkpoint
+
+_DTYPES = ("bfloat16", "float16", "float32")
+
+#: A config.json names the number of routed experts in one of these ways.
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+_EXPERTS_PER_TOKEN = ("num_experts_per_tok", "experts_per_token", "top_k_experts")
+_VISION_HEADS = ("num_heads", "num_attention_heads", "vt_num_attention_heads")
+_VISION_SIZES = ("hidden_size", "vt_hidden_size", "embed_dim")
 
 
-def facts(config: Mapping[str, Any], name: str) -> ModelFacts | None:
+def facts(
+    config: Mapping[str, Any], name: str, source: str = "config.json", exported: Any = None
+) -> ModelFacts | None:
     """Return the facts of a config.json, or None where it does not describe a language model.
 
-    A multi-modal config keeps the language model under `text_config`. Unlike the catalog, whose rows are
-    reviewed, a file may hold anything: whatever is not of the right type is taken as not stated.
+    A multi-modal config keeps the language model under `text_config`. A file may hold anything: whatever is
+    not of the right type is taken as not stated. `exported` is ModelOpt's hf_quant_config.json.
     """
     nested = config.get("text_config")
     text: Mapping[str, Any] = nested if isinstance(nested, Mapping) else config
-    heads = _integer(text, "num_attention_heads")
-    if heads is None:
+    if integer(text, "num_attention_heads") is None:
         return None
-    declared = config.get("quantization_config")
-    method = declared.get("quant_method") if isinstance(declared, Mapping) else None
-    kind = text.get("model_type")
-    return ModelFacts(
-        id=name,
-        model_type=kind if isinstance(kind, str) else None,
-        heads=heads,
-        kv_heads=_integer(text, "num_key_value_heads"),
-        max_context=_longest(text),
-        vocab=_integer(text, "vocab_size") or 0,
-        experts=_integer(text, "num_experts", "num_local_experts", "n_routed_experts"),
-        quantization=method if isinstance(method, str) else None,
-        source="config.json",
-    )
+    whole = {"quantization_config": text.get("quantization_config"), **config}
+    read = {"experts": 0, **_language(text), **_vision(config), **_quantization(whole, exported)}
+    # Some of a multi-modal config is said of both parts at once.
+    both = {
+        "dtype": _dtype(config) or _dtype(text),
+        "tied": _boolean(config.get("tie_word_embeddings", text.get("tie_word_embeddings"))),
+        "architectures": _texts(config.get("architectures")),
+    }
+    return ModelFacts(id=name, source=source, **read | both)
 
 
-def _longest(config: Mapping[str, Any]) -> int | None:
+def stated(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts that a part of a config.json states, by the names of `ModelFacts`, and no others."""
+    read = {**_language(config), **_vision(config), "architectures": _texts(config.get("architectures"))}
+    if "quantization_config" in config:
+        read |= _quantization(config, None)
+    return {name: value for name, value in read.items() if value not in (None, ())}
+
+
+def _language(text: Mapping[str, Any]) -> dict[str, Any]:
+    experts = integer(text, *EXPERTS)
+    sized = integer(text, "moe_intermediate_size")
+    read = {
+        "model_type": _text(text.get("model_type")),
+        "dtype": _dtype(text),
+        "layers": integer(text, "num_hidden_layers"),
+        "hidden_size": integer(text, "hidden_size"),
+        "intermediate_size": integer(text, "intermediate_size"),
+        # Mixtral and its kin have nothing but experts, of the one size that they state.
+        "moe_intermediate_size": sized or (integer(text, "intermediate_size") if experts else None),
+        "heads": integer(text, "num_attention_heads"),
+        "kv_heads": integer(text, "num_key_value_heads"),
+        "head_dim": integer(text, "head_dim"),
+        "kv_lora_rank": integer(text, "kv_lora_rank"),
+        "experts_per_token": integer(text, *_EXPERTS_PER_TOKEN),
+        "vocab": integer(text, "vocab_size"),
+        "tied": _boolean(text.get("tie_word_embeddings")),
+        "max_context": longest(text),
+        "sliding_window": integer(text, "sliding_window"),
+    }
+    return read | ({"experts": experts} if experts else {})
+
+
+def _vision(config: Mapping[str, Any]) -> dict[str, Any]:
+    seen = config.get("vision_config")
+    vision: Mapping[str, Any] = seen if isinstance(seen, Mapping) else {}
+    heads, size = integer(vision, *_VISION_HEADS), integer(vision, *_VISION_SIZES)
+    return {"vision_heads": heads, "vision_hidden_size": size}
+
+
+def _quantization(config: Mapping[str, Any], exported: Any) -> dict[str, Any]:
+    read = checkpoint(config.get("quantization_config"), exported)
+    return {
+        "quantization": read.format,
+        "quantization_bits": read.bits,
+        "quantization_group": read.group,
+        "quantization_block": read.block,
+    }
+
+
+def longest(config: Mapping[str, Any]) -> int | None:
     """Return the context that engines derive: rope scaling multiplies it, except where the config counts it in.
 
     Source: vLLM 0.33, `_get_and_verify_max_len` (config/model.py): yarn counts from
-    original_max_position_embeddings; llama3, longrope and mrope already state the scaled length.
+    original_max_position_embeddings; llama3, longrope and mrope already state the scaled length, and so does
+    Gemma 3.
     """
-    stated = _integer(config, "max_position_embeddings")
+    stated = integer(config, "max_position_embeddings")
     scaling = config.get("rope_scaling") or config.get("rope_parameters")
-    if stated is None or not isinstance(scaling, Mapping):
+    if stated is None or not isinstance(scaling, Mapping) or "gemma3" in str(config.get("model_type")):
         return stated
     kind = scaling.get("rope_type", scaling.get("type", "default"))
     factor = scaling.get("factor")
@@ -53,13 +108,32 @@ def _longest(config: Mapping[str, Any]) -> int | None:
         or factor <= 0
     ):
         return stated
-    start = _integer(scaling, "original_max_position_embeddings") if kind == "yarn" else None
+    start = integer(scaling, "original_max_position_embeddings") if kind == "yarn" else None
     return int((start or stated) * factor)
 
 
-def _integer(config: Mapping[str, Any], *keys: str) -> int | None:
+def integer(config: Mapping[str, Any], *keys: str) -> int | None:
+    """Return the first of the keys that holds a positive integer."""
     for key in keys:
         value = config.get(key)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return value
     return None
+
+
+def _dtype(config: Mapping[str, Any]) -> str | None:
+    """Transformers 5 calls it `dtype`, before it was `torch_dtype`."""
+    stated = _text(config.get("dtype")) or _text(config.get("torch_dtype"))
+    return stated if stated in _DTYPES else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _boolean(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None

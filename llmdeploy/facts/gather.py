@@ -1,4 +1,4 @@
-"""Finds out what stands beside llm.yaml: chat templates and the config.json of local models."""
+"""Finds out what stands beside llm.yaml: chat templates, the config.json of local models, adapters."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from llmdeploy.spec.model import Spec
 def gather(spec: Spec, directory: Path, output: Path) -> Facts:
     """Read what `spec` names. `directory` holds llm.yaml, `output` will hold the artifacts. Never raises."""
     templates = {m.chat_template for m in spec.models.values() if m.chat_template}
-    paths = {m.source.path for m in spec.models.values() if m.source.path}
+    sources = [
+        source for m in spec.models.values() for source in (m.source, *(s for _, s in m.further_sources()))
+    ]
+    paths = {source.path for source in sources if source.path}
     # `~` belongs to the machine where the artifacts run, so nothing is said of such a directory here.
     local = {path: directory / path for path in paths if not path.startswith("~")}
-    models = {path: _model(path, place / "config.json") for path, place in local.items()}
+    models = {path: _model(path, place) for path, place in local.items()}
     return Facts(
         models={path: facts for path, facts in models.items() if facts is not None},
         files={name: _text(directory / name) for name in templates},
         directories={path: place.is_dir() for path, place in local.items()},
+        ranks={path: rank for path, place in local.items() if (rank := _rank(place)) is not None},
         spec_dir=Path(os.path.relpath(directory.resolve(), output.resolve())).as_posix(),
     )
 
@@ -34,9 +38,20 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _model(name: str, path: Path) -> ModelFacts | None:
+def _model(name: str, directory: Path) -> ModelFacts | None:
+    stated = _mapping(directory / "config.json")
+    exported = _mapping(directory / "hf_quant_config.json").get("quantization")
+    return config.facts(stated, name, exported=exported)
+
+
+def _rank(place: Path) -> int | None:
+    rank = _mapping(place / "adapter_config.json").get("r")
+    return rank if type(rank) is int else None
+
+
+def _mapping(path: Path) -> dict[str, Any]:
     try:
-        stated: Any = json.loads(_text(path) or "null")
+        content: Any = json.loads(_text(path) or "null")
     except (ValueError, RecursionError):
-        return None
-    return config.facts(stated, name) if isinstance(stated, dict) else None
+        return {}
+    return content if isinstance(content, dict) else {}

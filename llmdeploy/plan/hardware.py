@@ -34,6 +34,11 @@ class Hardware:
         return self.vendor == "cpu"
 
     @property
+    def sm(self) -> int | None:
+        """The compute capability as engines count it: 90 for "9.0"."""
+        return int(self.capability.replace(".", "")) if self.capability else None
+
+    @property
     def total(self) -> int:
         return self.count * self.nodes
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 Path = tuple[str | int, ...]
 """Where in llm.yaml a value comes from; same shape as `diagnostics.Path`."""
@@ -80,7 +80,8 @@ class Gpus:
 
     `resource` is the Kubernetes extended resource. `devices` has one tuple of host device ids for each
     replica, for the targets that place models on one host by hand; empty where the pool cannot name them.
-    `products` are values of the node's `nvidia.com/gpu.product` label that mark a fitting node.
+    `products` are values of the node's `nvidia.com/gpu.product` label that mark a fitting node. `driver` is the
+    least major of NVIDIA's driver that the image's CUDA works with, where that is known.
     """
 
     pool: str
@@ -90,13 +91,14 @@ class Gpus:
     devices: tuple[tuple[str, ...], ...] = ()
     products: tuple[str, ...] = ()
     memory_gib: float | None = None
+    driver: int | None = None
 
 
 class MountKind(StrEnum):
     WEIGHTS = "weights"
     """The Hub cache: one for the project on docker and Compose."""
     MODEL = "model"
-    """A local model directory, `Mount.source` as llm.yaml spells it."""
+    """A local directory of weights (model, drafter, adapter), `Mount.source` as llm.yaml spells it."""
     CACHE = "cache"
     """The engine's own cache (compiled kernels), one for each model."""
     FILE = "file"
@@ -107,13 +109,14 @@ class MountKind(StrEnum):
 class Mount:
     """Something the engine's container sees at `target`.
 
-    `source` of a MODEL is a host path: absolute, `~/…`, or relative to llm.yaml.
+    `source` of a MODEL is a host path: absolute, `~/…`, or relative to llm.yaml; `origin` is where that asks for it.
     """
 
     kind: MountKind
     target: str
     read_only: bool
     source: str = ""
+    origin: Path = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +220,11 @@ class Service:
     """Host memory of the pool's node that this replica may take, where llm.yaml states it (CPU pools)."""
     structured_output: bool = True
     """Whether answers can be held to a JSON Schema; the launch already says so to the engine."""
+    reasons: bool = False
+    """Whether what the model thinks is kept apart from what it answers."""
+    task: Literal["generate", "embed"] = "generate"
+    adapter_names: Mapping[str, str] = field(default_factory=dict)
+    """LoRA adapter -> what clients write in "model" to have it."""
     api: Api = Api()
 
     def mount(self, kind: MountKind) -> Mount | None:

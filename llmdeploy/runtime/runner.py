@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +16,8 @@ from pathlib import Path
 from typing import Protocol
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LAST_WORDS_S = 5.0
+_LONGEST_LINE = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,74 @@ class Child:
         except subprocess.TimeoutExpired:
             return False
         return True
+
+
+class Dialogue:
+    """A program that answers line by line, in a session of its own; whoever starts it closes it."""
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        self._name = argv[0]
+        self._buffer = b""
+        # Not a pipe: one that nobody reads fills up, and blocks it.
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the program
+        try:
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                env=dict(env),
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._log.close()
+            raise CannotRun(f"`{argv[0]}` cannot be started: {error.strerror}") from error
+
+    def tell(self, line: str) -> None:
+        """Send a line; that the program is gone is noticed when it is heard."""
+        assert self._process.stdin
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.flush()
+
+    def hear(self, timeout: float) -> str:
+        """Return its next line. Raises CannotRun where none comes in time, and where the program has ended."""
+        assert self._process.stdout
+        end = time.monotonic() + timeout
+        while b"\n" not in self._buffer:
+            ready, _, _ = select.select([self._process.stdout], [], [], max(0, end - time.monotonic()))
+            if not ready:
+                raise CannotRun(f"`{self._name}` did not answer in {timeout:g} s")
+            more = os.read(self._process.stdout.fileno(), 1 << 16)
+            if not more:
+                raise CannotRun(f"`{self._name}` {self._ending()}")
+            self._buffer += more
+            if len(self._buffer) > _LONGEST_LINE:
+                raise CannotRun(f"`{self._name}` did not end its line")
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.decode("utf-8", "replace")
+
+    def log(self) -> str:
+        """Return what it wrote to stderr."""
+        self._log.seek(0)
+        return self._log.read().decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """End it and all that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(BrokenPipeError), self._process:
+            pass
+        self._log.close()
+
+    def _ending(self) -> str:
+        try:
+            status = self._process.wait(_LAST_WORDS_S)
+        except subprocess.TimeoutExpired:
+            return "closed its output"
+        return (
+            f"ended with status {status}" if status >= 0 else f"was ended by {signal.Signals(-status).name}"
+        )
 
 
 @contextlib.contextmanager

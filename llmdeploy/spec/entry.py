@@ -9,5 +9,10 @@ class Entry(BaseModel):
     """The base of every mapping in llm.yaml."""
 
     model_config = ConfigDict(
-        extra="forbid", strict=True, allow_inf_nan=False, frozen=True, protected_namespaces=()
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        frozen=True,
+        protected_namespaces=(),
+        defer_build=True,
     )

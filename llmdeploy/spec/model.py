@@ -4,13 +4,14 @@ Strict: no coercion, no unknown keys, no unions (their tags would leak into the 
 Defaults that depend on anything else are left None here and decided in `plan.resolve`.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from llmdeploy.diagnostics import Path
 from llmdeploy.spec import forms
+from llmdeploy.spec.architecture import Architecture
 from llmdeploy.spec.entry import Entry
 from llmdeploy.spec.forms import Short
 from llmdeploy.spec.site import Gateway, Pool, Route, SecretRef, Storage
@@ -24,7 +25,6 @@ from llmdeploy.spec.types import (
     Fraction,
     HubId,
     ImageName,
-    Json,
     Name,
     Text,
     Tokens,
@@ -96,24 +96,57 @@ class KvCache(Entry):
 
 
 class Adapter(Entry):
-    source: Annotated[Source, Short((str,), forms.source, {"type": "string"})]
-    rank: Count
+    source: Annotated[Source, Short((str,), forms.source, {"type": "string"})] = Field(
+        description="Hub id, or a directory on the host.", examples=["org/sql-lora", "./adapters/sql"]
+    )
+    rank: Count = Field(description="Rank of its matrices: `r` in its adapter_config.json.", examples=[16])
 
 
 class Parser(Entry):
-    parser: Text
+    parser: Text = Field(
+        description="The parser's name, as vLLM or the engine spells it.", examples=["hermes"]
+    )
 
 
 class Speculative(Entry):
-    method: Text
-    tokens: Count
-    model: Text | None = None
+    """A draft of some tokens, which the model then verifies in one step."""
+
+    method: Literal["ngram", "draft", "eagle", "eagle3", "mtp", "medusa"] = Field(
+        description="What drafts: earlier text, a smaller model, a head of its own, or the model's own MTP layers."
+    )
+    tokens: Count = Field(description="Tokens of one draft.", examples=[4])
+    model: Annotated[Source | None, Short((str,), forms.source, {"type": "string"})] = Field(
+        None,
+        description="The drafter; not for ngram, and for mtp only where its layers are a repository of their own.",
+        examples=["org/draft-eagle3"],
+    )
+
+    @model_validator(mode="after")
+    def _has_what_drafts(self) -> Self:
+        if self.method in _DRAFTERS and self.model is None:
+            raise problem(
+                "LD106",
+                f"`method: {self.method}` needs a `model` that drafts",
+                "name it like `model: org/drafter`, or write `method: ngram`",
+            )
+        if self.method == "ngram" and self.model is not None:
+            raise problem(
+                "LD106",
+                "`method: ngram` drafts from the text itself, without a `model`",
+                "remove `model`, or write `method: draft`, `eagle`, `eagle3`, `medusa` or `mtp`",
+            )
+        return self
+
+
+_DRAFTERS = ("draft", "eagle", "eagle3", "medusa")
 
 
 class Multimodal(Entry):
-    image: Annotated[int, Field(ge=0)] = 0
-    video: Annotated[int, Field(ge=0)] = 0
-    audio: Annotated[int, Field(ge=0)] = 0
+    """Items that one prompt may have; a kind that is not named is left to the engine."""
+
+    image: Annotated[int, Field(ge=0)] | None = Field(None, description="Images.", examples=[2])
+    video: Annotated[int, Field(ge=0)] | None = Field(None, description="Videos.", examples=[0])
+    audio: Annotated[int, Field(ge=0)] | None = Field(None, description="Pieces of audio.", examples=[0])
 
 
 class Model(Entry):
@@ -193,12 +226,21 @@ class Model(Entry):
     needs: list[Literal["throughput", "shared_prefixes", "structured_output", "huggingface"]] | None = Field(
         None, description="What `engine: auto` chooses by."
     )
-    architecture: dict[str, Json] | None = Field(
-        None, description="Facts for sizing where config.json cannot be read."
+    architecture: Architecture | None = Field(
+        None,
+        description="Facts of config.json, in its words, where it cannot be read. They win over the catalog.",
+        examples=[{"num_attention_heads": 32, "num_key_value_heads": 8}],
     )
     ready_timeout: Duration | None = Field(
         None, description="Time from start to ready, download not included.", examples=["20m"]
     )
+
+    def further_sources(self) -> Iterator[tuple[Path, Source]]:
+        """Yield what is loaded beside the model (drafter, adapters), and where below it that stands."""
+        if self.speculative and self.speculative.model:
+            yield ("speculative", "model"), self.speculative.model
+        for name, adapter in (self.adapters or {}).items():
+            yield ("adapters", name, "source"), adapter.source
 
 
 class Spec(Entry):

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from llmdeploy import catalog
-from llmdeploy.checks.fit import divides
+from llmdeploy.engines.limits import Limits
+from llmdeploy.plan.parallelism import divides
 from llmdeploy.starter.pools import Pool
 
 # (GiB of a GPU, model, tokens). Weights in 16 bits: 15.3, 7.5, 3.2 and 1.1 GiB; 16384 tokens of KV cache
@@ -22,6 +23,8 @@ _CPU = ("Qwen/Qwen2.5-0.5B-Instruct", 4096)
 
 _UNKNOWN_CONTEXT = 8192
 _BILLIONS = re.compile(r"(?:(\d+)x)?(\d+(?:\.\d+)?)b(?![a-z])", re.IGNORECASE)
+_STRICTEST = Limits(vocabulary=64)
+"""So that the number of GPUs suits whichever engine is chosen."""
 _ROOM = 1.3
 """Memory for each byte of weights, so that a KV cache is left."""
 
@@ -72,7 +75,8 @@ def _lacks_bfloat16(pool: Pool) -> bool:
 def _gpus(hub: str, facts: catalog.ModelFacts | None, pool: Pool) -> int:
     """Return how many GPUs the weights probably take, going by the size in the model's name."""
     size = _BILLIONS.search(hub)
-    quantized = facts is not None and facts.quantization is not None
+    quantized = facts is not None and facts.quantization not in (None, "plain")
     weights_gib = int(size[1] or 1) * float(size[2]) * (1 if quantized else 2) / 1.074 if size else 0
-    legal = [n for n in range(1, pool.free + 1) if n & (n - 1) == 0 and (facts is None or divides(facts, n))]
+    powers = [n for n in range(1, pool.free + 1) if n & (n - 1) == 0]
+    legal = [n for n in powers if facts is None or divides(facts, _STRICTEST, n)]
     return next((n for n in legal if weights_gib * _ROOM <= n * pool.memory_gib), legal[-1])

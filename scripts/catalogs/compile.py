@@ -13,11 +13,14 @@ import json
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import yaml
+
+from llmdeploy.facts.config import facts
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -26,13 +29,6 @@ SCHEMAS = ROOT / "schemas" / "catalog"
 
 Row = dict[str, Any]
 
-#: How modelopt calls its scheme, and compressed-tensors its weights -> the word of llm.yaml.
-ALGORITHMS = {"FP8": "fp8", "NVFP4": "nvfp4", "MIXED_PRECISION": "mixed"}
-COMPRESSED = {("int", 4): "int4", ("int", 8): "int8", ("float", 8): "fp8"}
-
-#: A config.json names the number of routed experts in one of these ways.
-EXPERT_KEYS = ("num_experts", "num_local_experts", "n_routed_experts")
-
 
 def outputs() -> dict[str, str]:
     """Every file that this script owns, by name, as it should be now."""
@@ -40,6 +36,11 @@ def outputs() -> dict[str, str]:
         "gpus.json": as_list(checked("gpus", gpus())),
         "models.json": as_list(checked("models", models())),
         "gated.json": as_list(checked("gated", read("gated.yaml"))),
+        "meanings.json": as_list(checked("meanings", meanings())),
+        "flag_changes.json": as_list(checked("flag_changes", flag_changes())),
+        "telling_defaults.json": as_list(checked("telling_defaults", telling_defaults())),
+        "behaviours.json": as_list(checked("behaviours", behaviours())),
+        "quantization.json": as_list(checked("quantization", quantization())),
     }
 
 
@@ -56,56 +57,98 @@ def gpus() -> list[Row]:
 
 def models() -> list[Row]:
     lines = (HERE / "model_configs.jsonl").read_text().splitlines()
-    facts = {row["model"]: model(row["model"], row) for row in map(json.loads, lines)}
+    known = {row["model"]: model(row["model"], row) for row in map(json.loads, lines)}
     own = read("models.yaml")
     for row in own["corrected"]:
-        fact = facts[row["id"]]
+        fact = known[row["id"]]
         fact["max_context"] = row["max_position_embeddings"]
         fact["source"] += f"; max_position_embeddings: {row['source']}"
     for row in own["added"]:
-        facts[row["id"]] = model(row["id"], row)
+        known[row["id"]] = model(row["id"], row)
     for row in own["renamed"]:
-        old = facts[row["from"]]
-        facts[row["id"]] = old | {
+        old = known[row["from"]]
+        known[row["id"]] = old | {
             "id": row["id"],
             "source": f"{old['source']} ({row['source']}, {row['from']})",
         }
-    return [facts[name] for name in sorted(facts, key=str.lower)]
+    return [known[name] for name in sorted(known, key=str.lower)]
 
 
 def model(name: str, config: Row) -> Row:
-    """The few facts that checks need of every model, from the text part of its config.json.
-
-    max_context is max_position_embeddings as it stands. For some rope types engines derive another value
-    (yarn: factor x original_max_position_embeddings); every such config here already states that product.
-    """
-    return {
-        "id": name,
-        "model_type": config.get("model_type"),
-        "heads": config["num_attention_heads"],
-        "kv_heads": config.get("num_key_value_heads"),
-        "max_context": config.get("max_position_embeddings"),
-        "vocab": config["vocab_size"],
-        "experts": next((config[key] for key in EXPERT_KEYS if config.get(key)), None),
-        "quantization": quantization(config),
-        "source": config["source"],
-    }
+    """What llmdeploy itself would read in this config.json; what is not stated is left out."""
+    exported = config.get("hf_quant_config")
+    known = facts({"quantization_config": None, **config}, name, config["source"], exported)
+    assert known is not None, name
+    stated = {key: value for key, value in asdict(known).items() if value not in (None, ())}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in stated.items()}
 
 
-def quantization(config: Row) -> str | None:
-    """What the checkpoint is, in the words of llm.yaml; `mixed` where one word cannot say it."""
-    declared = config.get("quantization_config") or {}
-    exported = config.get("hf_quant_config") or {}
-    if algorithm := exported.get("quant_algo") or declared.get("quant_algo"):
-        return ALGORITHMS[algorithm]
-    method = declared.get("quant_method")
-    if method != "compressed-tensors":
-        return str(method) if method else None
-    if str(declared.get("format", "")).startswith("mxfp4"):
-        return "mxfp4"
-    groups = [group["weights"] for group in declared["config_groups"].values()]
-    kinds = {(weights["type"], weights["num_bits"]) for weights in groups}
-    return COMPRESSED[kinds.pop()] if len(kinds) == 1 else "mixed"
+def quantization() -> list[Row]:
+    """The rows of every engine, with the texts of their sources."""
+    source = read("quantization.yaml")
+    return [
+        {"engine": engine, **row, "source": source["sources"][row["source"]]}
+        for engine, rows in source["engines"].items()
+        for row in rows
+    ]
+
+
+def meanings() -> list[Row]:
+    """One form for every spelling, and a source on every row: those of the engines that it names."""
+    file = read("meanings.yaml")
+    sources = file["sources"]
+    rows = []
+    for row in file["meanings"]:
+        engines = {engine: row[engine] for engine in sources if engine in row}
+        spelled = {e: spelling(words) for e, words in engines.items() if "none" not in words}
+        lacking = {engine: only(words) for engine, words in engines.items() if engine not in spelled}
+        source = row.get("source") or "; ".join(sources[engine] for engine in engines)
+        differs = row.get("differs", {})
+        differs = differs if isinstance(differs, dict) else {"any": differs}
+        fixed = {"name": row["name"], "meaning": row["meaning"], "differs": differs}
+        rows.append({**fixed, "spelled": spelled, "lacking": lacking, "source": source})
+    return rows
+
+
+def telling_defaults() -> list[Row]:
+    file = read("telling_defaults.yaml")
+    return [
+        {"engine": engine, "flag": flag, "field": None, **row, "source": file["source"]}
+        for engine, flags in file["flags"].items()
+        for flag, row in flags.items()
+    ]
+
+
+def behaviours() -> list[Row]:
+    file = read("behaviours.yaml")
+    rows = []
+    for row in file["behaviours"]:
+        source = "; ".join(file["sources"][name] for name in row.pop("sources"))
+        rows.append({"field": None, **row, "source": source})
+    return rows
+
+
+def spelling(written: str | Row) -> Row:
+    if isinstance(written, str):
+        return {"name": written}
+    name = written.get("flag") or written["env"]
+    return {"name": name, **{key: value for key, value in written.items() if key not in ("flag", "env")}}
+
+
+def only(words: Row) -> str:
+    """Return why there is none; a comma without quotes would have made two keys of it."""
+    (reason,) = words.values()
+    return str(reason)
+
+
+def flag_changes() -> list[Row]:
+    source = read("flag_changes.yaml")
+    sources = source.pop("sources")
+    rows = [{"engine": engine, **row} for engine, rows in source.items() for row in rows]
+    for row in rows:
+        row["name"] = row.pop("flag", None) or row.pop("env")
+        row["source"] = sources.get(row["source"], row["source"]).format_map(row)
+    return rows
 
 
 def read(name: str) -> Any:

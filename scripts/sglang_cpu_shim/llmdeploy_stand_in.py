@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NoReturn
@@ -31,8 +32,9 @@ class Missing:
         refuse(self.__name__)
 
 
+@cache
 def member(owner: str, name: str) -> Any:
-    """Return what stands for `owner.name`; a class where it is named like one, for subclasses and isinstance."""
+    """Return what stands for `owner.name`, always the same; a class where it is named like one, for isinstance."""
     if name.startswith("__"):  # what Python itself asks a module, such as __file__
         raise AttributeError(f"{owner} has no {name}")
     full = f"{owner}.{name}"

@@ -1,20 +1,36 @@
-"""What is emitted, from llm.yaml on, is accepted by the engines: every example, and the matrix of features.
+"""What is emitted, from llm.yaml on, is accepted by the engines: every example, every setting, every two settings.
 
-vLLM also builds its whole configuration, for a model of which there is only a config.json. TGI cannot be
-asked, so its variables are held against its launcher's own list.
+The engines parse the command line and build their configuration, for models of which there is only a
+config.json. TGI cannot be asked, so its variables are held against its launcher's own list.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import specs
+from support import samples, specs
+from support.oracle import Oracle
+from support.samples import Sample
+from support.settings import ENGINES
 
+from llmdeploy.catalog.flags import flag_table
+from llmdeploy.engines.table import Table
 from llmdeploy.plan.model import Service
+from llmdeploy.runtime.oracle.judge import after_serve
+
+#: An engine of specs.ENGINES, and who judges it.
+JUDGES = [
+    pytest.param(engine, name, marks=pytest.mark.xdist_group(name))
+    for engine, name in (
+        ("vllm-0.32.0", "vllm-0.32"),
+        ("vllm-0.33.0", "vllm-0.33"),
+        ("sglang", "sglang-0.5.23"),
+    )
+]
 
 # Divides over 2 and 4 GPUs and over two stages, and is long enough for every example.
 CONFIG = {
@@ -85,43 +101,109 @@ def services(engine: str) -> dict[str, Service]:
     return found
 
 
-def after_serve(service: Service) -> list[str]:
-    argv = list(service.launch.argv)
-    return argv[argv.index("serve") + 1 :]
-
-
-@pytest.mark.parametrize(
-    ("engine", "name"),
-    [
-        pytest.param("vllm-0.32.0", "vllm-0.32", marks=pytest.mark.xdist_group("vllm-0.32")),
-        pytest.param("vllm-0.33.0", "vllm-0.33", marks=pytest.mark.xdist_group("vllm-0.33")),
-    ],
-)
-def test_vllm(oracle, engine, name, tmp_path):
+@pytest.mark.parametrize(("engine", "name"), JUDGES)
+def test_what_examples_and_features_compile_to(oracle, engine, name, tmp_path):
     complaints = {}
     found = services(engine)
-    assert {"rich", "fp8", "data", "chat-template", "08-complete-batch"} <= found.keys()
+    here = {"02-hybrid-chat", "08-complete-chat"} if engine == "sglang" else {"08-complete-batch"}
+    assert {"rich", "fp8", "data", "chat-template", "api-key"} | here <= found.keys()
     for case, service in found.items():
         # On a CPU only the command line is judged: the configuration is one for GPUs.
-        config = CONFIG if service.gpus.count else None
+        config = CONFIG if service.gpus.vendor == "nvidia" else None
         machine = {"gpus": max(service.gpus.count, 1), "memory_gib": 80, "capability": [9, 0]}
-        complaints[case] = oracle(name).complaint(after_serve(service), config, folder=tmp_path, **machine)
+        argv = with_key_file(after_serve(service.launch.argv), tmp_path)
+        complaints[case] = oracle(name).complaint(argv, config, folder=tmp_path, **machine)
     assert {case: said for case, said in complaints.items() if said} == {}
 
 
-@pytest.mark.xdist_group("sglang-0.5.23")
-def test_sglang(oracle, tmp_path):
-    secret = tmp_path / "secret.yaml"
-    secret.write_text("api-key: abc\n")
+@pytest.mark.parametrize(("engine", "name"), JUDGES)
+def test_every_setting_in_every_value(oracle, engine, name, tmp_path):
+    asked, complaints = refused(oracle(name), engine, samples.alone(*table_of(engine)), tmp_path)
+    table, version = table_of(engine)
+    assert {name for name, row in table.settings.items() if row.in_version(version)} == asked
+    assert complaints == {}
+
+
+@pytest.mark.parametrize(("engine", "name"), JUDGES)
+def test_every_two_settings_together(oracle, engine, name, tmp_path):
+    arrays = samples.together(*table_of(engine), lambda sample: samples.compiled(engine, sample).ok)
+    asked, complaints = refused(oracle(name), engine, arrays, tmp_path)
+    assert len(asked) > 15
+    assert complaints == {}
+
+
+def refused(
+    judge: Oracle, engine: str, given: Iterable[Sample], folder: Path
+) -> tuple[set[str], dict[str, str]]:
+    """Put what compiles to the engine; say which settings that were, and what it refuses."""
+    asked: set[str] = set()
     complaints = {}
-    found = services("sglang")
-    assert {"api-key", "chat-template", "02-hybrid-chat", "08-complete-chat"} <= found.keys()
-    for case, service in found.items():
-        argv = after_serve(service)
-        if "--config" in argv:
-            argv[argv.index("--config") + 1] = str(secret)
-        complaints[case] = oracle("sglang-0.5.23").complaint(argv)
-    assert {case: said for case, said in complaints.items() if said} == {}
+    for sample in given:
+        result = samples.compiled(engine, sample)
+        if not result.ok or result.plan is None:
+            continue
+        asked.update(sample.settings)
+        service = result.plan.service("chat")
+        said = judge.complaint(
+            after_serve(service.launch.argv),
+            samples.CHECKPOINTS[sample.checkpoint] if sample.described else None,
+            folder=folder,
+            gpus=max(service.gpus.count, 1),
+            capability=samples.CAPABILITIES.get(sample.pool, (9, 0)),
+            memory_gib=service.gpus.memory_gib or 80,
+        )
+        if said:
+            complaints[sample.name] = said
+    return asked, complaints
+
+
+def with_key_file(argv: Sequence[str], folder: Path) -> list[str]:
+    """Let SGLang read its key from a file that is here."""
+    words = list(argv)
+    if "--config" in words:
+        secret = folder / "secret.yaml"
+        secret.write_text("api-key: abc\n")
+        words[words.index("--config") + 1] = str(secret)
+    return words
+
+
+def table_of(engine: str) -> tuple[Table, str]:
+    named = specs.ENGINES[engine]
+    table = ENGINES[named["engine"]].table
+    return table, named.get("engine_version", table.versions[0])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_setting_has_a_sample(engine):
+    """Else the matrix would be blind to it: write one in tests/support/samples.py."""
+    assert set(ENGINES[engine].table.settings) <= set(samples.SAMPLES)
+
+
+@pytest.mark.parametrize("engine", ["vllm-0.33.0", "vllm-0.32.0", "sglang"])
+def test_every_flag_of_the_matrix_is_in_the_catalog(engine):
+    """Said without the engine: of every release that the table has."""
+    table, version = table_of(engine)
+    flags = flag_table(table.name)
+    assert flags is not None
+    unknown = set()
+    for sample in samples.alone(table, version):
+        result = samples.compiled(engine, sample)
+        if result.ok and result.plan:
+            words = result.plan.service("chat").launch.args
+            spelled = {word.partition("=")[0] for word in words if word.startswith("--")}
+            unknown |= {flag for flag in spelled if flags.find(flag, version) is None}
+    assert unknown == set()
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_every_flag_of_a_table_is_in_the_catalog_of_every_release_of_the_table(engine):
+    table, flags = ENGINES[engine].table, flag_table(engine)
+    assert flags is not None
+    for version in table.versions:
+        rows = [row for row in table.settings.values() if row.in_version(version)]
+        spelled = {flag for row in rows for flag in (row.flag, *row.together, *row.aliases) if flag}
+        spelled |= {word for word in table.args if word.startswith("--")}
+        assert {flag for flag in spelled if flags.find(flag, version) is None} == set(), version
 
 
 def test_tgi():

@@ -7,6 +7,8 @@ import json
 import pytest
 from support.settings import API_KEY, ENGINES, RICH, settings
 
+from llmdeploy.catalog.quantization import methods
+
 LLAMA = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
@@ -39,7 +41,7 @@ def test_vllm(oracle, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", VLLMS)
-@pytest.mark.parametrize("word", ["fp8", "int8"])
+@pytest.mark.parametrize("word", ["fp8", "int8_per_channel_weight_only"])
 def test_vllm_quantizes_what_is_not(oracle, tmp_path, name, word):
     launch = ENGINES["vllm"].lower(settings("vllm", {"quantization": word})).launch
     assert oracle(name).complaint(launch.args, LLAMA, folder=tmp_path) is None
@@ -82,7 +84,7 @@ def test_sglang(oracle, tmp_path, vendor):
     assert oracle("sglang-0.5.23").complaint(args) is None
 
 
-@pytest.mark.parametrize("word", ["fp8", "int8", "awq", "gptq", "nvfp4", "mxfp4", "bitsandbytes"])
+@pytest.mark.parametrize("word", sorted({m.flag for m in methods("sglang", "0.5.23") if m.flag}))
 @pytest.mark.xdist_group("sglang-0.5.23")
 def test_sglang_knows_the_quantization(oracle, word):
     launch = ENGINES["sglang"].lower(settings("sglang", {"quantization": word})).launch

@@ -49,7 +49,7 @@ def test_the_token_of_an_openllm_model_downloads_its_weights() -> None:
 
 @pytest.mark.parametrize("method", ["awq", "gptq"])
 def test_a_format_of_checkpoints_needs_such_a_checkpoint(method: str) -> None:
-    assert codes(f"source: Qwen/Qwen3-8B, quantization: {method}") == ["LD309"]
+    assert codes(f"source: Qwen/Qwen3-8B, quantization: {method}") == ["LD331"]
     assert codes(f"source: someone/model, quantization: {method}") == []  # nothing is known of it
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 from diagnostics.page import HEADINGS, Page, printed
+from support.tools import engine_python
 
 import llmdeploy
 from llmdeploy.diagnostics.codes import CODES
@@ -15,9 +17,24 @@ PACKAGE = Path(llmdeploy.__file__).parent
 PAGES = PACKAGE / "diagnostics" / "explain"
 
 
-@pytest.fixture(params=CODES)
+#: Pages that put a model to vLLM itself.
+ASKING = {"LD340", "LD341"}
+GROUPED = [
+    pytest.param(code, marks=pytest.mark.xdist_group("vllm-0.33")) if code in ASKING else code
+    for code in CODES
+]
+
+
+@pytest.fixture(params=GROUPED, ids=CODES)
 def code(request: pytest.FixtureRequest) -> str:
     return request.param
+
+
+@pytest.fixture
+def path(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No engine is on PATH, but for a page that asks one."""
+    engine = [str(engine_python("vllm-0.33").parent)] if code in ASKING else []
+    monkeypatch.setenv("PATH", os.pathsep.join([*engine, "/usr/bin", "/bin"]))
 
 
 @pytest.fixture
@@ -45,6 +62,7 @@ def test_a_page_has_its_title_and_the_fixed_headings(page: Page, code: str) -> N
     assert page.headings == HEADINGS
 
 
+@pytest.mark.usefixtures("path")
 def test_the_example_gives_the_diagnostic_as_printed(
     page: Page, code: str, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
@@ -57,6 +75,7 @@ def test_the_example_gives_the_diagnostic_as_printed(
     assert output == page.output, "if this is meant: make goldens, and review the diff"
 
 
+@pytest.mark.usefixtures("path")
 def test_what_is_advised_does_not_give_it(page: Page, code: str, tmp_path: Path) -> None:
     output = printed(page.blocks("Instead"), tmp_path)
     assert code not in output

@@ -86,7 +86,22 @@ ONE_HOST = {"docker": {}, "compose": {}}
 CLUSTER = {"kubernetes": {"routing": "none"}}
 ROUTED = {"kubernetes": {"routing": "gateway-api"}}
 ADAPTER = {"source": "org/sql", "rank": 16}
-SPECULATIVE = {"method": "ngram", "tokens": 4, "model": "org/draft"}
+SPECULATIVE = {"method": "eagle3", "tokens": 4, "model": "org/draft"}
+OTHER_SOURCES = {"path": "./other", "openllm": {"openllm": "qwen2.5-coder:7b"}}
+
+MXFP4 = {"quant_method": "mxfp4"}
+COMPRESSED = {"quant_method": "compressed-tensors"}
+WEIGHTS = {"num_bits": 4, "type": "int", "group_size": 128}
+W4A16 = {"weights": WEIGHTS}
+SGLANG = {"models.chat.engine": "sglang", "models.chat.engine_version": None}
+THIRDS = {"num_attention_heads": 6, "num_key_value_heads": 3, "intermediate_size": 192}
+#: 28 heads over four GPUs, in groups of 128.
+GROUPED = {
+    "num_experts": 8,
+    "moe_intermediate_size": 512,
+    "num_attention_heads": 28,
+    "quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128},
+}
 
 # Where a field stands -> what it is changed to, or a whole Row.
 ROWS: dict[str, Any] = {
@@ -132,8 +147,102 @@ ROWS: dict[str, Any] = {
     "models.chat.replicas": 2,
     "models.chat.env": {"NCCL_DEBUG": "INFO"},
     "models.chat.engine_args": {"max-logprobs": 5},
-    "models.chat.needs": ["throughput"],
-    "models.chat.architecture": {"hidden_size": 4096},
+    "models.chat.needs": Row(
+        {"models.chat.needs": ["shared_prefixes"]},
+        {"models.chat.engine": "auto", "models.chat.engine_version": None},
+    ),
+    # Facts change what is refused.
+    "models.chat.architecture.model_type": Row(
+        {"models.chat.architecture.model_type": "gemma2"},
+        {"models.chat.architecture": {"model_type": "llama"}, "models.chat.dtype": "float16"},
+    ),
+    "models.chat.architecture.torch_dtype": Row(
+        {"models.chat.architecture.torch_dtype": "float16"},
+        {"models.chat.architecture": {"torch_dtype": "bfloat16", "quantization_config": MXFP4}},
+    ),
+    "models.chat.architecture.architectures": Row(
+        {"models.chat.architecture.architectures": ["Qwen2_5_VLForConditionalGeneration"]},
+        {"models.chat.architecture": {"architectures": ["Other"], "vision_config": {"num_heads": 6}}},
+    ),
+    "models.chat.architecture.vision_config.num_heads": Row(
+        {"models.chat.architecture.vision_config.num_heads": 6},
+        {
+            "models.chat.architecture": {
+                "architectures": ["Qwen2_5_VLForConditionalGeneration"],
+                "vision_config": {"num_heads": 8},
+            }
+        },
+    ),
+    "models.chat.architecture.num_hidden_layers": Row(
+        {"models.chat.architecture.num_hidden_layers": 1},
+        {"models.chat.architecture": {"num_hidden_layers": 28}, "models.chat.parallel": {"pipeline": 2}},
+    ),
+    **{
+        f"models.chat.architecture.{key}": Row(
+            {f"models.chat.architecture.{key}": 1022}, {"models.chat.architecture": {key: 1024}}
+        )
+        for key in ("intermediate_size", "num_attention_heads")
+    },
+    "models.chat.architecture.vocab_size": Row(
+        {"models.chat.architecture.vocab_size": 128},
+        {"models.chat.architecture": {**THIRDS, "vocab_size": 192}, "models.chat.gpus.count": 3},
+    ),
+    "models.chat.architecture.num_key_value_heads": Row(
+        {"models.chat.architecture.num_key_value_heads": 7},
+        {"models.chat.architecture": {"num_key_value_heads": 4}},
+    ),
+    "models.chat.architecture.kv_lora_rank": Row(
+        {"models.chat.architecture": {"num_key_value_heads": 7}},
+        {"models.chat.architecture": {"num_key_value_heads": 7, "kv_lora_rank": 512}},
+    ),
+    **{
+        f"models.chat.architecture.{key}": Row(
+            {f"models.chat.architecture.{key}": wrong},
+            {"models.chat.source": {"hub": "org/m"}, "models.chat.architecture": {**GROUPED, key: right}},
+        )
+        for key, right, wrong in (
+            ("head_dim", 128, 16),
+            ("hidden_size", 28 * 128, 28 * 16),
+            ("moe_intermediate_size", 512, 256),
+        )
+    },
+    **{
+        f"models.chat.architecture.{key}": Row(
+            {f"models.chat.architecture.{key}": 6},
+            {"models.chat.architecture": {key: 8}, "models.chat.parallel": {"expert": True}, **SGLANG},
+        )
+        for key in ("num_experts", "num_local_experts", "n_routed_experts")
+    },
+    "models.chat.architecture.max_position_embeddings": Row(
+        {"models.chat.architecture.max_position_embeddings": 4096},
+        {"models.chat.architecture": {"max_position_embeddings": 8192}},
+    ),
+    **{
+        f"models.chat.architecture.quantization_config.{key}": Row(
+            {f"models.chat.architecture.quantization_config.{key}": wrong},
+            {"models.chat.architecture": {**GROUPED, "quantization_config": {**given, key: right}}},
+        )
+        for key, right, wrong, given in (
+            ("quant_method", "awq", "bitsandbytes", {}),
+            ("group_size", 128, 1024, {"quant_method": "gptq", "bits": 4}),
+            ("weight_block_size", [128, 128], [1024, 1024], {"quant_method": "fp8"}),
+            ("config_groups", {"a": W4A16}, {"a": {"weights": {**WEIGHTS, "group_size": 1024}}}, COMPRESSED),
+        )
+    },
+    "models.chat.architecture.quantization_config.quant_algo": Row(
+        {"models.chat.architecture.quantization_config.quant_algo": "FP8"},
+        {
+            "models.chat.architecture": {"quantization_config": {"quant_algo": "NVFP4"}},
+            "models.chat.quantization": "nvfp4",
+        },
+    ),
+    "models.chat.architecture.quantization_config.bits": Row(
+        {"models.chat.architecture.quantization_config.bits": 8},
+        {
+            "models.chat.architecture.quantization_config": {"quant_method": "gptq", "bits": 4},
+            "models.chat.quantization": "int4",
+        },
+    ),
     "models.chat.ready_timeout": "50m",
     "routes.0.path": "/talk",
     "routes.0.model": "odd",
@@ -183,13 +292,25 @@ ROWS: dict[str, Any] = {
         ("models.chat.adapters.sql.source.hub", "models.chat.adapters.sql.rank"),
         Row({"models.chat.adapters.sql": ADAPTER}),
     ),
-    "models.chat.adapters.sql.source.path": Row({"models.chat.adapters.sql": {**ADAPTER, "source": "./sql"}}),
-    "models.chat.adapters.sql.source.openllm": Row(
-        {"models.chat.adapters.sql": {**ADAPTER, "source": {"openllm": "qwen2.5-coder:7b"}}}
+    **{
+        f"models.chat.adapters.sql.source.{kind}": Row(
+            {"models.chat.adapters.sql": {**ADAPTER, "source": source}}, {"targets": ONE_HOST}
+        )
+        for kind, source in OTHER_SOURCES.items()
+    },
+    **{
+        f"models.chat.speculative.model.{kind}": Row(
+            {"models.chat.speculative.model": source},
+            {"models.chat.speculative": SPECULATIVE, "targets": ONE_HOST},
+        )
+        for kind, source in (("hub", "org/other"), *OTHER_SOURCES.items())
+    },
+    "models.chat.speculative.method": Row(
+        {"models.chat.speculative": {"method": "ngram", "tokens": 4}},
+        {"models.chat.speculative": SPECULATIVE},
     ),
-    **dict.fromkeys(
-        (f"models.chat.speculative.{name}" for name in SPECULATIVE),
-        Row({"models.chat.speculative": SPECULATIVE}),
+    "models.chat.speculative.tokens": Row(
+        {"models.chat.speculative.tokens": 5}, {"models.chat.speculative": SPECULATIVE}
     ),
     "routes.0.by": Row({"routes.0": {"path": "/v1", "by": "model"}}),
 }

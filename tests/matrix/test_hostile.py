@@ -101,6 +101,12 @@ STRINGS = [
     *("ünïcode", "\U0001f680", "e\u0301", "\u00a0", "\u2028", "\u2029", "\u200b"),
     *("<a & b>", "&amp;", "EOF\nEOF", "---", "--- a", "...", "a\n---\nb", "x" * 5000, "long words " * 400),
 ]
+#: Flags of vLLM that take any text and mean nothing before the engine starts.
+TEXT_FLAGS = (
+    *("hf-config-path", "generation-config", "tokenizer-revision", "code-revision", "config-format"),
+    *("allowed-local-media-path", "io-processor-plugin", "mm-encoder-attn-backend", "otlp-traces-endpoint"),
+    *("response-role", "scheduler-cls", "ssl-ciphers", "tokenizer", "worker-cls", "worker-extension-cls"),
+)
 EVERYWHERE = {"PIN": "INFO", "NCCL_DEBUG": "WARN"}  # something for `$(NCCL_DEBUG)` to mean
 
 
@@ -151,7 +157,7 @@ def model(text: str, index: int) -> dict[str, Any]:
         "revision": text,
         "served_names": [text, f"name-{index}"],
         "env": {**EVERYWHERE, "TEXT": text},
-        "engine_args": {"some-flag": text},
+        "engine_args": {TEXT_FLAGS[0]: text},
         "chat_template": f"./{index}.jinja",
     }
 
@@ -219,6 +225,6 @@ def test_any_text(texts, tmp_path_factory):
         "revision": texts[0],
         "served_names": texts[1:20],
         "env": {**EVERYWHERE, **{f"V{index}": text for index, text in enumerate(texts)}},
-        "engine_args": {f"flag-{index}": text for index, text in enumerate(texts)},
+        "engine_args": dict(zip(TEXT_FLAGS, texts, strict=False)),
     }
     check(specs.build(data, folder, files={"./chat.jinja": "".join(texts)}))

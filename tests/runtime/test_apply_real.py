@@ -171,14 +171,12 @@ def test_ctrl_c_during_the_boot_leaves_nothing_running(
 
 @pytest.mark.parametrize("name", ["apply", "smoke-test"])
 def test_an_engine_that_ends_says_why_itself(name: str, folder: Path, dockerd: Dockerd) -> None:
-    spec = write(
-        folder, {"tiny": {"engine_args": {"tool-call-parser": "no-such", "enable-auto-tool-choice": True}}}
-    )
+    spec = write(folder, {"tiny": {"engine_args": {"tokenizer": "/no/such-tokenizer"}}})
     more = ("--yes", "-o", folder / "out") if name == "apply" else ()
     done = llmdeploy(dockerd, name, spec, "-t", "docker", *more)
     assert done.returncode == 3, done.stderr
     (failed,) = (line for line in done.stderr.splitlines() if line.startswith("failed: "))
-    assert "no-such" in failed
+    assert "no/such-tokenizer" in failed
     if name == "apply":
         assert "  | " in done.stderr, "the last lines of the engine"
     else:

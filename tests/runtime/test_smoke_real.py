@@ -165,7 +165,7 @@ def eventually(find: Any) -> Any:
 
 def test_an_engine_that_does_not_start_says_why_itself(folder: Path) -> None:
     """In one line, at once, and not as a time-out."""
-    arguments = {"enable-auto-tool-choice": True, "tool-call-parser": "no-such-parser"}
+    arguments = {"tokenizer": "/no/such-tokenizer"}
     unknown = write(folder / "unknown.yaml", tiny.spec(engine_args=arguments))
     result = CliRunner().invoke(
         cli,
@@ -177,7 +177,7 @@ def test_an_engine_that_does_not_start_says_why_itself(folder: Path) -> None:
     assert result.exit_code == 3, result.output
     error = json.loads(result.stdout)["error"]
     assert error.startswith("`tiny` ended with status 1: ")
-    assert "no-such-parser" in error and "\n" not in error
+    assert "no/such-tokenizer" in error and "\n" not in error
 
 
 def test_it_passes_against_what_runs(running: Running) -> None:

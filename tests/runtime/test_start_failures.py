@@ -39,18 +39,15 @@ class Broken:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-def engine_args(**arguments: Any) -> dict[str, Any]:
-    return {"engine_args": {name.replace("_", "-"): value for name, value in arguments.items()}}
-
-
-TOOLS = {"enable_auto_tool_choice": True}
 BROKEN = {
-    "unknown flag": Broken("unrecognized arguments: --no-such-flag", engine_args(no_such_flag=1)),
-    "unknown choice": Broken("argument --convert: invalid choice: 'nope'", engine_args(convert="nope")),
+    "unknown flag": Broken("unrecognized arguments: --no-such-flag", args=("--no-such-flag", "1")),
+    "unknown choice": Broken("argument --convert: invalid choice: 'nope'", args=("--convert", "nope")),
     "unknown tool parser": Broken(
-        "invalid tool call parser: nope", engine_args(**TOOLS, tool_call_parser="nope")
+        "invalid tool call parser: nope", args=("--enable-auto-tool-choice", "--tool-call-parser", "nope")
     ),
-    "no tool parser": Broken("--enable-auto-tool-choice requires --tool-call-parser", engine_args(**TOOLS)),
+    "no tool parser": Broken(
+        "--enable-auto-tool-choice requires --tool-call-parser", args=("--enable-auto-tool-choice",)
+    ),
     "no such model": Broken(
         "Cannot find .* outgoing traffic has been disabled", {"source": "llmdeploy/no-such-model"}
     ),

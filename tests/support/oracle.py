@@ -1,19 +1,14 @@
-"""Asking a real engine what it thinks of a command line."""
+"""Asking a real engine what it thinks of a command line: the judges of `validate --with-engine`."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from llmdeploy.runtime.oracle.judge import Complaint, Judge, Question
 from support.tools import engine_python
-
-HERE = Path(__file__).parent
 
 
 class Oracle:
@@ -24,18 +19,10 @@ class Oracle:
 
     def __init__(self, engine: str) -> None:
         """`engine` is the name of its environment below .tools: vllm-0.32, vllm-0.33, sglang-0.5.23."""
-        script = HERE / f"{engine.partition('-')[0]}_oracle.py"
-        # Its stderr: a pipe that nobody reads would fill up and block it.
-        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the process
-        self.process = subprocess.Popen(
-            [engine_python(engine), script],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            text=True,
-            # The project's own environment must not reach into the engine's.
-            env={key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VLLM_"))},
-        )
+        python = engine_python(engine)
+        # What vLLM finds out about a model's class, kept where the engine is.
+        env = {"VLLM_CACHE_ROOT": str(python.parents[1] / "cache")}
+        self._judge = Judge(engine.partition("-")[0], python, env)
 
     def complaint(
         self,
@@ -50,24 +37,23 @@ class Oracle:
         With the model's `config` (written to `folder`/config.json) its whole configuration is judged
         too, on a `machine` described by gpus, capability and memory_gib.
         """
-        request: dict[str, Any] = {"argv": list(argv), **machine}
+        found = self.judged(argv, config, folder=folder, **machine)
+        return found.text if found else None
+
+    def judged(
+        self,
+        argv: Sequence[str],
+        config: Mapping[str, Any] | None = None,
+        *,
+        folder: Path | None = None,
+        **machine: Any,
+    ) -> Complaint | None:
+        """Like `complaint`, with what it was at when it complained."""
         if config is not None:
             assert folder is not None, "a config needs a folder to lie in"
             (folder / "config.json").write_text(json.dumps(config))
-            request["config_dir"] = str(folder)
-        assert self.process.stdin and self.process.stdout
-        with contextlib.suppress(BrokenPipeError):  # told below, with its reason
-            self.process.stdin.write(json.dumps(request) + "\n")
-            self.process.stdin.flush()
-        if not (line := self.process.stdout.readline()):
-            self.log.seek(0)
-            raise RuntimeError(f"the engine ended:\n{self.log.read()[-2000:]}")
-        answer = json.loads(line)
-        return None if answer["ok"] else answer["error"]
+            machine["config_dir"] = str(folder)
+        return self._judge.complaint(Question(tuple(argv), **machine))
 
     def close(self) -> None:
-        assert self.process.stdin
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        self.process.wait(timeout=30)
-        self.log.close()
+        self._judge.close()

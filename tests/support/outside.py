@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.emit import Artifact
 from llmdeploy.engines.base import Card, Lowered, Settings
+from llmdeploy.engines.limits import Limits
 from llmdeploy.plan.model import (
     Download,
     Drain,
@@ -49,10 +50,17 @@ def install(folder: Path) -> None:
 
 class AcmeEngine:
     name = NAME
+    title = "Acme"
     versions = ("1.0",)
 
-    def settings(self, version: str) -> frozenset[str]:
-        return frozenset({"served_names", "tensor", "context", "chat_template"})
+    def releases(self) -> tuple[str, ...]:
+        return self.versions
+
+    def judged_by(self, version: str) -> str | None:
+        return version if version in self.versions else None
+
+    def limits(self, version: str) -> Limits:
+        return Limits()
 
     def lower(self, settings: Settings) -> Lowered:
         values = [f"--{name}={value}" for name, value in sorted(settings.values.items())]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmdeploy.engines.base import Settings
+from llmdeploy.engines.base import Adapter, Settings, Speculation
 from llmdeploy.engines.openllm import ENGINE as OPENLLM
 from llmdeploy.engines.sglang import ENGINE as SGLANG
 from llmdeploy.engines.tgi import ENGINE as TGI
@@ -35,6 +35,12 @@ RICH: dict[str, Any] = {
     "structured_output": False,
     "trust_remote_code": True,
     "chat_template": "/templates/chat.jinja",
+    "embed": True,
+    "tools": "hermes",
+    "reasoning": "qwen3",
+    "multimodal": {"image": 2},
+    "adapters": (Adapter("sql", "/adapters/sql", 16),),
+    "speculative": Speculation("ngram", 4),
 }
 
 

@@ -144,7 +144,7 @@ CASES = [
     ),
     # An explicit null
     ("    engine:", "LD103", C + "engine", "leave the key out for its default"),
-    ("    adapters: {a: {source: x/y, rank: }}", "LD103", C + "adapters.a.rank", "write `rank: …`"),
+    ("    adapters: {a: {source: x/y, rank: }}", "LD103", C + "adapters.a.rank", "write `rank: 16`"),
     ("    env: {A: ~}", "LD103", C + "env.A", "leave the key out for its default"),
     ("targets: {docker: }", "LD103", "targets.docker", "write `{}` for its defaults, or leave the key out"),
     ("  more:", "LD103", "models.more", "write `{}` for its defaults, or leave the key out"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support import plans
@@ -11,6 +12,7 @@ from support.specs import spec
 
 from llmdeploy import compile
 from llmdeploy.plan.model import Endpoint, Match, Plan
+from llmdeploy.runtime.http import Answer
 from llmdeploy.runtime.smoke import checks
 from llmdeploy.runtime.smoke.model import Door, direct, routed
 
@@ -48,6 +50,67 @@ def test_a_model_without_structured_output_is_not_asked_for_it(stated: bool) -> 
     plan = compile(json.dumps(document), ["docker"], emit=False).plan
     assert plan
     assert ("schema" in asked(direct(plan.services[0], NOBODY, None))) is stated
+
+
+def test_a_model_that_embeds_is_asked_for_vectors_alone() -> None:
+    service = replace(plans.service(), task="embed")
+    assert asked(direct(service, NOBODY, "k"), keyed=True) == ["live", "ready", "name", "embed", "key"]
+
+
+def test_every_adapter_is_asked() -> None:
+    service = replace(plans.service(), adapter_names={"sql": "chat:sql", "doc": "chat:doc"})
+    assert asked(direct(service, NOBODY, None)) == ["live", "ready", *OPENAI, "adapter sql", "adapter doc"]
+
+
+class Answers:
+    """A client to whom everything is answered in one way; remembers what it was asked."""
+
+    def __init__(self, document: Any) -> None:
+        self.document = document
+        self.bodies: list[Any] = []
+
+    def post(self, path: str, body: Any) -> Answer:
+        self.bodies.append(body)
+        return Answer(200, json.dumps(self.document).encode())
+
+
+def vectors(*rows: Any) -> Any:
+    return {"data": [{"embedding": row} for row in rows]}
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (vectors([0.5, 1], [1, 0.25]), None),
+        (vectors([0.5, 1], [0.5, 1]), "have the same vector"),
+        (vectors([0.5, 1], [1]), "no two vectors of one length"),
+        (vectors([], []), "no two vectors of one length"),
+        (vectors([0.5, 1]), "no two vectors of one length"),
+        (vectors(["a"], ["b"]), "no two vectors of one length"),
+        ({"object": "list"}, "no two vectors of one length"),
+    ],
+)
+def test_two_texts_have_two_vectors(document: Any, said: str | None) -> None:
+    door = replace(direct(plans.service(), NOBODY, None), client=Answers(document))
+    if said is None:
+        assert checks.embed(door) == "2 dimensions"
+        return
+    with pytest.raises(checks.Fault, match=said):
+        checks.embed(door)
+
+
+def answer(content: str, finish: str) -> Any:
+    return {"choices": [{"message": {"content": content}, "finish_reason": finish}]}
+
+
+def test_a_model_that_reasons_is_asked_not_to_and_may_still_be_at_it() -> None:
+    client = Answers(answer("", "length"))
+    door = replace(direct(replace(plans.service(), reasons=True), NOBODY, None), client=client)
+    assert "still reasoning" in checks.schema(door)
+    assert client.bodies[0]["chat_template_kwargs"]["enable_thinking"] is False
+    for content, finish in (("", "stop"), ("prose", "length")):
+        with pytest.raises(checks.Fault, match="not JSON"):
+            checks.schema(replace(door, client=Answers(answer(content, finish))))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +56,19 @@ def test_a_local_model_is_beside_llm_yaml() -> None:
     mounts = (Mount(MountKind.MODEL, "/model", read_only=True, source="./weights"),)
     service = replace(launched("/model", "--port=8000", "--spec=/model", "/models"), mounts=mounts)
     assert run(service).argv[2:] == ("/site/weights", "--port=4321", "--spec=/site/weights", "/models")
+
+
+def test_a_path_in_json_is_moved_too() -> None:
+    mounts = (Mount(MountKind.MODEL, "/drafter", read_only=True, source='./my "drafter"'),)
+    service = replace(launched('{"model":"/drafter","n":4}', "--port=8000"), mounts=mounts)
+    assert json.loads(run(service).argv[2]) == {"model": '/site/my "drafter"', "n": 4}
+
+
+def test_what_only_a_container_fetches_cannot_be_booted_here() -> None:
+    mounts = (Mount(MountKind.WEIGHTS, "/models", read_only=True),)
+    service = replace(launched("--port=8000", "sql=/models/adapters/org/sql"), mounts=mounts)
+    with pytest.raises(CannotBoot, match=r"adapters/org/sql.*give it a directory"):
+        run(service)
 
 
 def test_a_file_that_travels_is_written(tmp_path: Path) -> None:

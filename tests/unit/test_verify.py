@@ -12,8 +12,7 @@ import pytest
 from support.kube_plans import plan, plans, service
 
 from llmdeploy.plan.model import Storage
-from llmdeploy.targets.kubernetes.manifests import flat
-from llmdeploy.targets.kubernetes.target import final
+from llmdeploy.targets.kubernetes.manifests import final, flat
 from llmdeploy.targets.kubernetes.verify import verify
 
 CLEAN = list(flat(final(plan(), plan().options["kubernetes"])))

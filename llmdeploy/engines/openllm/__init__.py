@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from llmdeploy.catalog import Bento, bento
-from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.catalog.flag_changes import change
+from llmdeploy.diagnostics import Diagnostic, Note, Place
 from llmdeploy.engines.base import Lowered, Settings
 from llmdeploy.engines.lowering import TableEngine, lower
 from llmdeploy.engines.openllm.build import build
@@ -72,10 +73,16 @@ class OpenLlm(TableEngine):
 
 def _arguments(settings: Settings, packed: Bento) -> Iterator[Diagnostic]:
     for key in settings.engine_args:
-        if key.lstrip("-").replace("-", "_") not in packed.args:
-            message = f"the Bento `{packed.tag}` has no argument `{key}`"
-            help = "it has " + ", ".join(f"`{name}`" for name in packed.args)
-            yield Diagnostic("LD313", message, (*settings.origin, "engine_args", key), help)
+        name, path = key.lstrip("-").replace("-", "_"), (*settings.origin, "engine_args", key)
+        if name in packed.args:
+            continue
+        if (row := change("openllm", "--" + name.replace("_", "-"))) is not None:
+            message = f"OpenLLM has no `{key}` since {row.removed}"
+            yield Diagnostic("LD317", message, path, row.help, (Note(f"source: {row.source}"),), Place.KEY)
+            continue
+        message = f"the Bento `{packed.tag}` has no argument `{key}`"
+        help = "it has " + ", ".join(f"`{name}`" for name in packed.args)
+        yield Diagnostic("LD316", message, path, help)
     for name in settings.env:
         if packed.env.get(name):
             message = f"the Bento `{packed.tag}` sets `{name}` to `{packed.env[name]}` itself"

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
 
-from llmdeploy.diagnostics import Diagnostic, Note
-from llmdeploy.engines.base import Lowered, Settings
-from llmdeploy.engines.lowering import TableEngine, lower
+from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.engines.base import Adapter, Lowered, Settings, Speculation
+from llmdeploy.engines.flags import Speller, Words
+from llmdeploy.engines.lowering import TableEngine
+from llmdeploy.engines.tgi.clashes import clashes, whole_prefill
 from llmdeploy.plan.model import Why
 
-# bitsandbytes, which quantizes while it loads, takes any (server/text_generation_server/models/__init__.py).
-_ANY_DTYPE = ("int4", "bitsandbytes")
+
+def _adapters(adapters: tuple[Adapter, ...], settings: Settings, words: Words) -> None:
+    words.env["LORA_ADAPTERS"] = ",".join(f"{adapter.name}={adapter.path}" for adapter in adapters)
+
+
+def _speculative(wanted: Speculation, settings: Settings, words: Words) -> None:
+    if wanted.method != "ngram":
+        message = f"Text Generation Inference has no `method: {wanted.method}`"
+        help = "write `method: ngram`, or `engine: vllm` or `engine: sglang`"
+        words.diagnostics.append(Diagnostic("LD309", message, settings.origin_of("speculative"), help))
+        return
+    words.env["SPECULATE"] = str(wanted.tokens)
 
 
 class Tgi(TableEngine):
+    own: ClassVar[Mapping[str, Speller]] = {"adapters": _adapters, "speculative": _speculative}
+
     def lower(self, settings: Settings) -> Lowered:
-        lowered = lower(settings, self.table)
+        lowered = super().lower(settings)
         lengths, why = _lengths(settings)
         return replace(
             lowered,
             launch=replace(lowered.launch, env={**lowered.launch.env, **lengths}),
             why=(*lowered.why, *why),
-            diagnostics=(*lowered.diagnostics, *_clashes(settings)),
+            diagnostics=(*lowered.diagnostics, *clashes(settings)),
         )
 
 
@@ -30,37 +45,17 @@ def _lengths(settings: Settings) -> tuple[dict[str, str], list[Why]]:
     """Bound the prompt, which must be shorter than prompt and answer together.
 
     Where prefill is not chunked the prompt must fit one step as well (backends/v3/src/main.rs), and TGI's
-    own choice of that step knows nothing of `context`. Only the image for AMD has chunking off.
+    own choice of that step knows nothing of `context`.
     """
     if "context" not in settings.values:
         return {}, []
     prompt = str(settings.values["context"] - 1)
     env = {"MAX_INPUT_TOKENS": prompt}
     why = [Why("MAX_INPUT_TOKENS", prompt, "one token less than `context`: TGI wants room for an answer")]
-    if _whole_prefill(settings) and "batch_tokens" not in settings.values:
+    if (when := whole_prefill(settings)) and "batch_tokens" not in settings.values:
         env["MAX_BATCH_PREFILL_TOKENS"] = prompt
-        why.append(Why("batch_tokens", prompt, "TGI on AMD reads a prompt in one step"))
+        why.append(Why("batch_tokens", prompt, f"TGI {when} reads a prompt in one step"))
     return env, why
-
-
-def _whole_prefill(settings: Settings) -> bool:
-    return settings.vendor == "amd"
-
-
-def _clashes(settings: Settings) -> Iterator[Diagnostic]:
-    values = settings.values
-    if "dtype" in values and values.get("quantization", "int4") not in _ANY_DTYPE:
-        message = "Text Generation Inference takes no `dtype` together with `quantization`"
-        note = Note("`quantization` is set here", settings.origin_of("quantization"))
-        yield Diagnostic("LD106", message, settings.origin_of("dtype"), "leave one of the two out", (note,))
-    step, context = values.get("batch_tokens"), values.get("context")
-    if step is not None and context is not None and _whole_prefill(settings) and step < context - 1:
-        message = f"`batch_tokens: {step}` cannot hold a prompt of `context: {context}`"
-        note = Note(
-            "Text Generation Inference on AMD reads a prompt in one step", settings.origin_of("context")
-        )
-        help = f"set `batch_tokens` to {context - 1} or more, or a smaller `context`"
-        yield Diagnostic("LD309", message, settings.origin_of("batch_tokens"), help, (note,))
 
 
 ENGINE = Tgi.of(__name__)

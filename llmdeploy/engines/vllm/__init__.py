@@ -1,7 +1,60 @@
-"""vLLM: its table says it all."""
+"""vLLM: its table, and what takes JSON."""
 
 from __future__ import annotations
 
-from llmdeploy.engines.lowering import TableEngine
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-ENGINE = TableEngine.of(__name__)
+from llmdeploy.catalog.versions import order
+from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.engines.base import Adapter, Settings, Speculation
+from llmdeploy.engines.flags import Speller, Words
+from llmdeploy.engines.lowering import TableEngine
+from llmdeploy.plan.model import Why
+
+# vllm/config/lora.py, MaxLoRARanks: other ranks are refused.
+_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+_METHODS = {"draft": "draft_model"}
+# Dropped in 0.33 (vllm/config/speculative.py, SpeculativeMethod).
+_MEDUSA_UNTIL = "0.33"
+
+
+def _adapters(adapters: tuple[Adapter, ...], settings: Settings, words: Words) -> None:
+    """Load every adapter, and let requests to all of them run in one batch: vLLM's own default is one."""
+    largest = max(adapters, key=lambda adapter: adapter.rank)
+    rank = next((rank for rank in _RANKS if rank >= largest.rank), None)
+    if rank is None:
+        message = f"vLLM takes LoRA adapters up to rank {_RANKS[-1]}, and `{largest.name}` has {largest.rank}"
+        path = (*settings.origin, "adapters", largest.name, "rank")
+        words.diagnostics.append(Diagnostic("LD309", message, path, "train it with a smaller rank"))
+        return
+    paths = (f"{adapter.name}={adapter.path}" for adapter in adapters)
+    words.args += ["--enable-lora", "--lora-modules", *paths, "--max-lora-rank", str(rank)]
+    if rank != largest.rank:
+        words.why.append(Why("max-lora-rank", str(rank), f"the next that vLLM has to rank {largest.rank}"))
+    if len(adapters) > 1 and not settings.gives("max-loras"):
+        words.args += ["--max-loras", str(len(adapters))]
+        words.why.append(
+            Why("max-loras", str(len(adapters)), "one slot each, or batches would wait for each other")
+        )
+
+
+def _speculative(wanted: Speculation, settings: Settings, words: Words) -> None:
+    if wanted.method == "medusa" and order(settings.version) >= order(_MEDUSA_UNTIL):
+        message = f"vLLM dropped `method: medusa` in {_MEDUSA_UNTIL}"
+        help = "take an EAGLE3 head of the model, or `engine_version` 0.32.0"
+        words.diagnostics.append(Diagnostic("LD309", message, settings.origin_of("speculative"), help))
+        return
+    config: dict[str, Any] = {"method": _METHODS.get(wanted.method, wanted.method)}
+    if wanted.model is not None:
+        config["model"] = wanted.model
+    config["num_speculative_tokens"] = wanted.tokens
+    words.args += ["--speculative-config", json.dumps(config, separators=(",", ":"))]
+
+
+class Vllm(TableEngine):
+    own: ClassVar[Mapping[str, Speller]] = {"adapters": _adapters, "speculative": _speculative}
+
+
+ENGINE = Vllm.of(__name__)

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from llmdeploy.plan.model import NativeRequest
 from llmdeploy.runtime import logs
@@ -17,6 +17,7 @@ from llmdeploy.runtime.http import Answer, Rejected, Unreachable, parsed
 from llmdeploy.runtime.smoke.model import Door, Outcome
 
 CHAT = "/v1/chat/completions"
+EMBEDDINGS = "/v1/embeddings"
 # Bounded, so that a model of random weights ends as well. The question does not speak of JSON: a model that is
 # not held to the schema answers in prose.
 SCHEMA: dict[str, Any] = {
@@ -31,6 +32,8 @@ SCHEMA: dict[str, Any] = {
 }
 _PROMPT = "Describe a small plant."
 _OPENAI_FORM = {"type": "json_schema", "json_schema": {"name": "plant", "schema": "{schema}", "strict": True}}
+# Qwen's and GLM's word for it, and DeepSeek's; a template that knows neither goes on thinking.
+_NO_THINKING = {"enable_thinking": False, "thinking": False}
 _DONE = "[DONE]"
 # Tokens of one answer are further apart than this, those that waited in a buffer are not.
 _APART_S = 0.0005
@@ -63,16 +66,23 @@ def _checks(door: Door, keyed: bool) -> Iterator[tuple[str, Check]]:
         yield "live", live
     if door.lets_through(door.probes.readiness.path):
         yield "ready", ready
-    yield from (("name", name), ("chat", chat), ("stream", stream))
+    yield "name", name
+    yield from _of_generation(door) if door.service.task == "generate" else (("embed", embed),)
+    if keyed:
+        yield "key", key
+    if door.endpoints is not None:
+        yield "closed", closed
+
+
+def _of_generation(door: Door) -> Iterator[tuple[str, Check]]:
+    yield from (("chat", chat), ("stream", stream))
     if door.service.structured_output:
         yield "schema", schema
         for request in door.service.api.native:
             if door.lets_through(request.path):
                 yield request.name, partial(native, request=request)
-    if keyed:
-        yield "key", key
-    if door.endpoints is not None:
-        yield "closed", closed
+    for adapter, asked in door.service.adapter_names.items():
+        yield f"adapter {adapter}", partial(chat, model=asked)
 
 
 def live(door: Door) -> str:
@@ -100,15 +110,34 @@ def name(door: Door) -> str:
     return f"serves {_listed(door.served_names)}"
 
 
-def chat(door: Door) -> str:
+def chat(door: Door, *, model: str | None = None) -> str:
     limit = 8
-    answer = _expect(200, door.client.post(CHAT, _question(door, "Say hello.", max_tokens=limit)))
+    question = _question(door, "Say hello.", max_tokens=limit)
+    answer = _expect(200, door.client.post(CHAT, {**question, "model": model or question["model"]}))
     _content(answer)
     usage = answer.json().get("usage")
     tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
     if not isinstance(tokens, int) or not 1 <= tokens <= limit:
         raise Fault(f"was asked for 1 to {limit} tokens and counts {tokens!r}")
     return f"{tokens} tokens"
+
+
+def embed(door: Door) -> str:
+    """Two texts get a vector each, of one length, and not the same."""
+    texts = ["a small plant", "the price of steel"]
+    answer = _expect(200, door.client.post(EMBEDDINGS, _texts(door, texts)))
+    found = [item.get("embedding") for item in _items(answer.json(), "data")]
+    vectors = [vector for vector in found if _is_vector(vector)]
+    lengths = {len(vector) for vector in vectors}
+    if not len(found) == len(vectors) == len(texts) or len(lengths) != 1 or 0 in lengths:
+        raise Fault(f"no two vectors of one length: {answer.excerpt()}")
+    if vectors[0] == vectors[1]:
+        raise Fault(f"`{texts[0]}` and `{texts[1]}` have the same vector")
+    return f"{lengths.pop()} dimensions"
+
+
+def _is_vector(value: Any) -> TypeGuard[list[float]]:
+    return isinstance(value, list) and all(type(number) in (int, float) for number in value)
 
 
 def stream(door: Door) -> str:
@@ -147,9 +176,13 @@ def _bursts(times: list[float]) -> int:
 def schema(door: Door) -> str:
     """An answer that is held to a JSON Schema keeps it."""
     form = door.service.api.response_format or _OPENAI_FORM
-    question = _question(door, _PROMPT, max_tokens=64)
-    answer = _expect(200, door.client.post(CHAT, {**question, "response_format": _filled(form)}))
-    return _keeps_schema(_content(answer), "response_format")
+    question = {**_question(door, _PROMPT, max_tokens=64), "response_format": _filled(form)}
+    if door.service.reasons:
+        question["chat_template_kwargs"] = _NO_THINKING
+    content = _content(answer := _expect(200, door.client.post(CHAT, question)))
+    if door.service.reasons and not content and _was_cut_off(answer):
+        return "the model is still reasoning after 64 tokens, and no schema holds before it answers"
+    return _keeps_schema(content, "response_format")
 
 
 def native(door: Door, *, request: NativeRequest) -> str:
@@ -196,7 +229,12 @@ def _filled(form: Any) -> Any:
 
 def key(door: Door) -> str:
     """Who has no key is not served."""
-    _expect(401, door.stranger.client.post(CHAT, _question(door, "Say hello.", max_tokens=1)))
+    path, body = (
+        (CHAT, _question(door, "Say hello.", max_tokens=1))
+        if door.service.task == "generate"
+        else (EMBEDDINGS, _texts(door, ["hello"]))
+    )
+    _expect(401, door.stranger.client.post(path, body))
     return "401 without the key"
 
 
@@ -217,6 +255,10 @@ def _question(door: Door, text: str, *, max_tokens: int) -> dict[str, Any]:
     }
 
 
+def _texts(door: Door, texts: list[str]) -> dict[str, Any]:
+    return {"model": door.served_names[0], "input": texts}
+
+
 def _expect(status: int, answer: Answer) -> Answer:
     if answer.status != status:
         raise Fault(f"status {answer.status} instead of {status}: {answer.excerpt()}".rstrip(": "))
@@ -230,6 +272,10 @@ def _content(answer: Answer) -> str:
             # A model that is still thinking has said nothing yet.
             return str(message["content"] or "")
     raise Fault(f"no chat completion: {answer.excerpt()}")
+
+
+def _was_cut_off(answer: Answer) -> bool:
+    return any(choice.get("finish_reason") == "length" for choice in _items(answer.json(), "choices"))
 
 
 def _items(document: Any, field: str) -> list[dict[str, Any]]:

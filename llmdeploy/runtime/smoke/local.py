@@ -6,6 +6,7 @@ paths.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -66,6 +67,11 @@ def command(service: Service, replica: int, port: int, site: Site) -> Command:
     if service.gpus.devices and service.gpus.vendor in _VISIBLE:
         env[_VISIBLE[service.gpus.vendor]] = ",".join(service.gpus.devices[replica])
     argv = tuple(_moved(word, paths) for word in _addressed(launch.argv, launch.port, port))
+    if fetched := next((word for word in argv if _is_fetched(word, service)), None):
+        raise CannotBoot(
+            f"`{fetched}` of `{service.name}` is fetched by a container before the engine starts: "
+            "give it a directory as `source`, or smoke-test with `-t docker`"
+        )
     if str(port) not in {*(word.rpartition("=")[2] for word in argv), *env.values()}:
         raise CannotBoot(f"the command line of `{service.name}` does not say its port")
     return Command(argv, env, tuple(dropped))
@@ -121,6 +127,16 @@ def _is_of_container(value: str, service: Service) -> bool:
     return any(path.is_relative_to(each) or each.is_relative_to(path) for each in inner)
 
 
+def _is_fetched(word: str, service: Service) -> bool:
+    """Is it a directory below the Hub cache, which only a download makes?"""
+    weights = service.mount(MountKind.WEIGHTS)
+    return weights is not None and word.rpartition("=")[2].startswith(f"{weights.target}/")
+
+
 def _moved(word: str, paths: Mapping[str, str]) -> str:
+    if word.startswith("{"):  # JSON may name a path as well
+        for path, here in paths.items():
+            word = word.replace(json.dumps(path), json.dumps(here))
+        return word
     flag, equals, value = word.rpartition("=")
     return flag + equals + paths.get(value, value)

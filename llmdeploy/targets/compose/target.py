@@ -6,14 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from llmdeploy.diagnostics import Diagnostic, Place
 from llmdeploy.diagnostics.suggest import did_you_mean
-from llmdeploy.emit import yaml
 from llmdeploy.emit.artifact import Artifact
 from llmdeploy.plan.model import Plan, Secret
 from llmdeploy.spec.targets import Compose as Options
 from llmdeploy.targets.base import Feature, Guide, Step
-from llmdeploy.targets.compose.document import document
 from llmdeploy.targets.onehost import checks, guide
-from llmdeploy.targets.onehost.stack import files
 
 _MADE_BY = "# Made by llmdeploy from llm.yaml; a rebuild refuses to overwrite edits.\n"
 
@@ -32,6 +29,11 @@ class Compose:
             yield from _judge(plan, options)
 
     def emit(self, plan: Plan) -> Iterable[Artifact]:
+        # What only a build needs, `validate` does not pay for.
+        from llmdeploy.emit import yaml
+        from llmdeploy.targets.compose.document import document
+        from llmdeploy.targets.onehost.stack import files
+
         yield Artifact("compose/compose.yaml", _MADE_BY + yaml.dump(document(plan, plan.options[self.name])))
         if secrets := checks.needed_secrets(plan):
             yield Artifact("compose/.env.example", _MADE_BY + _environment(secrets))
@@ -58,6 +60,7 @@ def _environment(secrets: list[Secret]) -> str:
 def _judge(plan: Plan, options: Options) -> Iterator[Diagnostic]:
     """Judge the result of the overrides by the Compose specification."""
     from llmdeploy.emit.schemas import schema_errors  # loads a validator, which most builds need not
+    from llmdeploy.targets.compose.document import document
 
     made, at = document(plan, options), ("targets", "compose", "overrides")
     problems = list(schema_errors("compose", made))

@@ -10,8 +10,6 @@ from llmdeploy.emit import Artifact, shell
 from llmdeploy.plan.model import Plan
 from llmdeploy.spec.targets import Kubernetes
 from llmdeploy.targets.base import Feature, Guide, Step
-from llmdeploy.targets.helm.chart import chart
-from llmdeploy.targets.kubernetes import commands, guide, layout
 from llmdeploy.targets.kubernetes.check import check
 from llmdeploy.targets.kubernetes.origins import section
 
@@ -33,10 +31,16 @@ class HelmTarget:
                 )
 
     def emit(self, plan: Plan) -> Iterator[Artifact]:
+        # What only a build needs, `validate` does not pay for.
+        from llmdeploy.targets.helm.chart import chart
+        from llmdeploy.targets.kubernetes import layout
+
         yield from chart(plan, plan.options[self.name])
         yield from layout.images(plan, self.name)
 
     def guide(self, plan: Plan) -> Guide:
+        from llmdeploy.targets.kubernetes import commands, guide
+
         options: Kubernetes = plan.options[self.name]
         name, namespace = plan.name, options.namespace or plan.name
         minutes = guide.budget_minutes(plan, options)

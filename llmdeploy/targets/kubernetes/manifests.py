@@ -8,6 +8,7 @@ from llmdeploy.plan.model import Plan
 from llmdeploy.spec.targets import Kubernetes
 from llmdeploy.targets.kubernetes import download, objects
 from llmdeploy.targets.kubernetes.meta import Object
+from llmdeploy.targets.kubernetes.patches import as_data, patched
 from llmdeploy.targets.kubernetes.routes import routes
 from llmdeploy.targets.kubernetes.values import values
 
@@ -34,6 +35,14 @@ def manifests(plan: Plan, options: Kubernetes) -> Files:
     for item in (item for items in files.values() for item in items):
         item["metadata"] = {"name": item["metadata"]["name"], "namespace": namespace} | item["metadata"]
     return {"00-namespace.yaml": [objects.namespace(namespace, knobs)]} | files
+
+
+def final(plan: Plan, options: Kubernetes) -> Files:
+    """Return the same after the patches of llm.yaml."""
+    patches = [as_data(patch) for patch in options.patches]
+    return {
+        file: [patched(item, patches) for item in items] for file, items in manifests(plan, options).items()
+    }
 
 
 def flat(files: Files) -> Iterator[Object]:

@@ -2,28 +2,43 @@
 
     PYTHONPATH=UNPACKED .tools/sglang-0.5.23/bin/python dump_sglang.py [--stand-in MODULE ...] > records.json
 
-What vLLM looks up after parsing SGLang has as choices, so it has no registries.
+What vLLM looks up after parsing SGLang has as choices, so its one registry is that of its variables.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+from pathlib import Path
 
 from parser_records import records
 from stand_in import stand_in
+
+# A field of sglang.srt.environ's Envs, or a text anywhere: SGLang reads some without declaring them.
+_VARIABLE = re.compile(
+    r"^    ((?:SGLANG|SGL)_[A-Z0-9_]+) *[:=]|[\"']((?:SGLANG|SGL)_[A-Z0-9_]+)[\"']", re.MULTILINE
+)
+
+
+def variables(package: Path) -> list[str]:
+    """Every variable of its own that SGLang may read, from its sources: too many rather than too few."""
+    texts = (path.read_text(errors="replace") for path in sorted(package.rglob("*.py")))
+    return sorted({name for text in texts for groups in _VARIABLE.findall(text) for name in groups if name})
 
 
 def main() -> None:
     stand_in(sys.argv[1:])
     answers, sys.stdout = sys.stdout, sys.stderr
+    import sglang
     from sglang.srt.server_args import ServerArgs
     from sglang.version import __version__
 
     parser = argparse.ArgumentParser(prog="sglang serve")
     ServerArgs.add_cli_args(parser)
-    json.dump({"version": __version__, "flags": records(parser), "registries": {}}, answers)
+    registries = {"env": variables(Path(sglang.__file__).parent)}
+    json.dump({"version": __version__, "flags": records(parser), "registries": registries}, answers)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ REGISTRIES: dict[str, tuple[tuple[str, ...], Callable[[Any], Iterable[str]]]] = 
         ("vllm.v1.attention.backends.registry:AttentionBackendEnum",),
         lambda backends: backends.__members__,
     ),
+    # What vLLM warns of is what this lacks (vllm/platforms/interface.py, validate_environ).
+    "env": (("vllm.envs:environment_variables",), list),
     "kv_cache_dtype": (("vllm.config.cache:CacheDType",), get_args),
     "load_format": (("vllm.model_executor.model_loader:LoadFormats",), get_args),
     "quantization": (("vllm.model_executor.layers.quantization:QUANTIZATION_METHODS",), list),

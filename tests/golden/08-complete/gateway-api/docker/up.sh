@@ -139,11 +139,12 @@ wait_healthy() {
 need LLM_API_KEY api-key
 need HF_TOKEN hf-token
 
-remove_others complete-batch complete-batch-2 complete-chat complete-small complete-gateway
+remove_others complete-batch complete-batch-2 complete-chat complete-small complete-embed complete-gateway
 network "$project-edge"
 network "$project-engines" --internal
 volume "$project"-batch-cache
 volume "$project"-chat-cache
+volume "$project"-embed-cache
 volume "$project"-small-cache
 run mkdir -p "$HOME"/.cache/huggingface
 
@@ -162,16 +163,14 @@ args=(
   --env HF_HOME=/models
   --env HF_TOKEN
   --mount 'type=bind,"src='"$HOME"/.cache/huggingface'",dst=/models'
-  --entrypoint hf
+  --entrypoint sh
   vllm/vllm-openai:v0.33.0
-  download
-  meta-llama/Llama-3.3-70B-Instruct
-  --exclude
-  'original/*'
-  --revision
-  6f6073b423013f6a7d4d9f39144961bfbfbc386b
+  -ec
+  'hf download meta-llama/Llama-3.3-70B-Instruct --exclude '"'"'original/*'"'"' --revision 6f6073b423013f6a7d4d9f39144961bfbfbc386b
+hf download example/llama-3.3-70b-sql-lora --exclude '"'"'original/*'"'"' --local-dir /models/adapters/example/llama-3.3-70b-sql-lora
+hf download example/llama-3.3-70b-legal-lora --exclude '"'"'original/*'"'"' --local-dir /models/adapters/example/llama-3.3-70b-legal-lora'
 )
-if ! current complete-batch f0e2545ee5db || ! current complete-batch-2 892b54f06d80; then
+if ! current complete-batch bd0a5e7aa466 || ! current complete-batch-2 82bcb4a2f8a1; then
   HF_TOKEN=${HF_TOKEN:-} fetch complete-batch-download "${args[@]}"
 fi
 args=(
@@ -238,12 +237,23 @@ args=(
   0.92
   --kv-cache-dtype
   fp8
+  --enable-auto-tool-choice
+  --tool-call-parser
+  llama3_json
+  --enable-lora
+  --lora-modules
+  sql=/models/adapters/example/llama-3.3-70b-sql-lora
+  legal=/models/adapters/example/llama-3.3-70b-legal-lora
+  --max-lora-rank
+  32
+  --max-loras
+  2
   --max-logprobs
   5
-  --limit-mm-per-prompt
-  '{"image":0}'
+  --override-generation-config
+  '{"temperature":0.6}'
 )
-VLLM_API_KEY=${LLM_API_KEY:-} start complete-batch f0e2545ee5db '' "${args[@]}"
+VLLM_API_KEY=${LLM_API_KEY:-} start complete-batch bd0a5e7aa466 '' "${args[@]}"
 args=(
   --label io.llmdeploy.model=batch
   --network complete-engines
@@ -309,12 +319,23 @@ args=(
   0.92
   --kv-cache-dtype
   fp8
+  --enable-auto-tool-choice
+  --tool-call-parser
+  llama3_json
+  --enable-lora
+  --lora-modules
+  sql=/models/adapters/example/llama-3.3-70b-sql-lora
+  legal=/models/adapters/example/llama-3.3-70b-legal-lora
+  --max-lora-rank
+  32
+  --max-loras
+  2
   --max-logprobs
   5
-  --limit-mm-per-prompt
-  '{"image":0}'
+  --override-generation-config
+  '{"temperature":0.6}'
 )
-VLLM_API_KEY=${LLM_API_KEY:-} start complete-batch-2 892b54f06d80 '' "${args[@]}"
+VLLM_API_KEY=${LLM_API_KEY:-} start complete-batch-2 82bcb4a2f8a1 '' "${args[@]}"
 
 # chat
 args=(
@@ -432,7 +453,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current complete-small 934f3b5de62c; then
+if ! current complete-small 7dab4d9c42a9; then
   fetch complete-small-download "${args[@]}"
 fi
 args=(
@@ -480,13 +501,95 @@ args=(
   fp8
   --max-model-len
   4096
+  --enable-auto-tool-choice
+  --tool-call-parser
+  hermes
+  --reasoning-parser
+  qwen3
+  --limit-mm-per-prompt
+  '{"image":0,"video":0,"audio":0}'
+  --speculative-config
+  '{"method":"ngram","num_speculative_tokens":4}'
 )
-VLLM_API_KEY=${LLM_API_KEY:-} start complete-small 934f3b5de62c '' "${args[@]}"
+VLLM_API_KEY=${LLM_API_KEY:-} start complete-small 7dab4d9c42a9 '' "${args[@]}"
+
+# embed
+args=(
+  --label io.llmdeploy.model=embed
+  --network complete-edge
+  --network-alias embed-download
+  --user 0:0
+  --security-opt no-new-privileges
+  --cap-drop ALL
+  --cap-add DAC_OVERRIDE
+  --init
+  --log-opt max-size=50m
+  --log-opt max-file=3
+  --env HF_HOME=/models
+  --mount 'type=bind,"src='"$HOME"/.cache/huggingface'",dst=/models'
+  --entrypoint hf
+  vllm/vllm-openai:v0.33.0
+  download
+  Qwen/Qwen3-Embedding-0.6B
+  --exclude
+  'original/*'
+)
+if ! current complete-embed df735236d78a; then
+  fetch complete-embed-download "${args[@]}"
+fi
+args=(
+  --label io.llmdeploy.model=embed
+  --network complete-engines
+  --network-alias embed
+  --user 2000:0
+  --security-opt no-new-privileges
+  --cap-drop ALL
+  --init
+  --log-opt max-size=50m
+  --log-opt max-file=3
+  --restart unless-stopped
+  --stop-timeout 150
+  --health-cmd 'curl -fsS -m 4 -o /dev/null http://127.0.0.1:8000/health'
+  --health-interval 5s
+  --health-timeout 5s
+  --health-retries 3
+  --health-start-period 1800s
+  --gpus '"device=MIG-9e107d9d-372b-5b6b-8f4e-2b3c4d5e6f70"'
+  --shm-size 2g
+  --env HF_HUB_OFFLINE=1
+  --env VLLM_NO_USAGE_STATS=1
+  --env DO_NOT_TRACK=1
+  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env HOME=/home/vllm
+  --env USER=vllm
+  --env HF_HOME=/models
+  --env VLLM_API_KEY
+  --mount 'type=bind,"src='"$HOME"/.cache/huggingface'",dst=/models,readonly'
+  --mount type=volume,src=complete-embed-cache,dst=/home/vllm/.cache
+  --entrypoint vllm
+  vllm/vllm-openai:v0.33.0
+  serve
+  Qwen/Qwen3-Embedding-0.6B
+  --host
+  0.0.0.0
+  --port
+  8000
+  --shutdown-timeout
+  120
+  --served-model-name
+  embed
+  --max-model-len
+  4096
+  --runner
+  pooling
+)
+VLLM_API_KEY=${LLM_API_KEY:-} start complete-embed df735236d78a '' "${args[@]}"
 
 wait_healthy complete-batch 2460
 wait_healthy complete-batch-2 2460
 wait_healthy complete-chat 1860
 wait_healthy complete-small 1860
+wait_healthy complete-embed 1860
 
 # gateway
 args=(
@@ -522,6 +625,6 @@ args=(
   -g
   'daemon off;'
 )
-start complete-gateway 2111ef4e5d2e complete-engines "${args[@]}"
+start complete-gateway 814c17ef9cac complete-engines "${args[@]}"
 wait_healthy complete-gateway 90
 ((dry_run)) || say "ready: http://127.0.0.1:8080"

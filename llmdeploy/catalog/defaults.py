@@ -1,0 +1,23 @@
+"""Flags whose default matters to who does not give them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from llmdeploy.catalog.rows import rows
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    engine: str
+    flag: str
+    field: str | None
+    """What states it in llm.yaml."""
+    why: str
+    source: str
+
+
+@cache
+def telling_defaults() -> tuple[Telling, ...]:
+    return tuple(Telling(**row) for row in rows("telling_defaults"))

@@ -1,0 +1,70 @@
+"""What a release of an engine can run: GPUs, CUDA, types, shapes and quantizations. Checks read it as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from llmdeploy.catalog import Method
+from llmdeploy.catalog.versions import within
+
+
+@dataclass(frozen=True, slots=True)
+class Cuda:
+    """The CUDA of the image, and which NVIDIA GPUs it has code for (90 is compute capability 9.0)."""
+
+    version: str
+    driver: int
+    """The least major of NVIDIA's driver."""
+    lowest: int
+    highest: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vision:
+    """Encoders whose heads are split over the tensor-parallel GPUs, and the argument that leaves them whole."""
+
+    architectures: frozenset[str] = frozenset()
+    whole: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one release. The defaults are those of an engine of which nothing is known."""
+
+    cuda: Cuda | None = None
+    no_float16: frozenset[str] = frozenset()
+    """Values of model_type."""
+    kv_heads: Literal["copied", "split"] = "copied"
+    """Whether KV heads that are fewer than the GPUs are copied, or must divide as well."""
+    vocabulary: int | None = None
+    """The vocabulary is padded to a multiple of this before it is split; None: to whatever divides."""
+    even_experts: bool = False
+    """Whether each expert-parallel rank must have the same number of experts."""
+    vision: Vision = Vision()
+    serves: tuple[str, ...] = ("hub", "path")
+    """Kinds of source."""
+    methods: tuple[Method, ...] = ()
+
+
+def limits(
+    rows: Iterable[Mapping[str, Any]], version: str, serves: tuple[str, ...], methods: tuple[Method, ...]
+) -> Limits:
+    """Join the rows of an `engine.yaml` that are about this release."""
+    found: dict[str, Any] = {}
+    for row in rows:
+        if within(version, row.get("since"), row.get("until")):
+            found |= {key: _read(key, value) for key, value in row.items() if key in _FIELDS}
+    return Limits(serves=serves, methods=methods, **found)
+
+
+_FIELDS = ("cuda", "no_float16", "kv_heads", "vocabulary", "even_experts", "vision")
+
+
+def _read(key: str, value: Any) -> Any:
+    if key == "cuda":
+        return Cuda(**value)
+    if key == "vision":
+        return Vision(frozenset(value["architectures"]), value["whole"])
+    return frozenset(value) if key == "no_float16" else value

@@ -1,0 +1,69 @@
+"""What a rewrite makes of llm.yaml and of the artifacts: computed, then shown, then perhaps written."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from llmdeploy.compiler import Result
+from llmdeploy.diagnostics.redact import redact_line
+from llmdeploy.rewrite.edit import edited
+from llmdeploy.rewrite.report import Rewrite
+from llmdeploy.rewrite.waived import without_idle
+from llmdeploy.source import Source
+
+Compile = Callable[[str], Result]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The file before and after, each compiled."""
+
+    rewrites: tuple[Rewrite, ...]
+    before: Result
+    after: Result
+
+    @property
+    def changed(self) -> bool:
+        return self.before.source.text != self.after.source.text
+
+
+def outcome(before: Result, rewrites: Sequence[Rewrite], compile: Compile) -> Outcome:
+    """Make the edits and compile what they give. Raises CannotEdit."""
+    after = compile(edited(before.source, [edit for rewrite in rewrites for edit in rewrite.edits]))
+    text = without_idle(before, after, rewrites)
+    return Outcome(tuple(rewrites), before, after if text == after.source.text else compile(text))
+
+
+def spec_diff(outcome: Outcome) -> str:
+    """Return how llm.yaml changes, as a unified diff without credentials."""
+    name = outcome.before.source.file
+    return "".join(
+        difflib.unified_diff(_shown(outcome.before.source), _shown(outcome.after.source), name, name)
+    )
+
+
+def artifact_diff(outcome: Outcome) -> str:
+    """Return how the artifacts change; empty where either file has errors."""
+    before = {artifact.path: artifact.text for artifact in outcome.before.artifacts}
+    after = {artifact.path: artifact.text for artifact in outcome.after.artifacts}
+    return "".join(_differences(before, after)) if before and after else ""
+
+
+def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    for path in sorted({*before, *after}):
+        old, new = before.get(path), after.get(path)
+        names = (
+            f"a/{path}" if old is not None else "/dev/null",
+            f"b/{path}" if new is not None else "/dev/null",
+        )
+        yield from difflib.unified_diff(_lines(old or ""), _lines(new or ""), *names, n=1)
+
+
+def _shown(source: Source) -> list[str]:
+    return [redact_line(source, number) + "\n" for number in range(1, len(source.lines) + 1)]
+
+
+def _lines(text: str) -> list[str]:
+    return [line + "\n" for line in text.splitlines()]

@@ -1,0 +1,65 @@
+"""What another release changes for a model beside the flags that it names: those of its fields, and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdeploy.catalog.defaults import telling_defaults
+from llmdeploy.catalog.flags import Flag
+from llmdeploy.engines.arguments.parser import Parser
+from llmdeploy.engines.arguments.spelling import bare, split
+from llmdeploy.plan.model import Service
+from llmdeploy.rewrite.changes import changes
+from llmdeploy.rewrite.report import Item, Kind, shown
+from llmdeploy.rewrite.way import Way
+
+
+def compiled_to(way: Way, before: Parser, after: Parser, compiled: Service | None) -> Iterator[Item]:
+    """Yield what is no longer the same about the flags that the fields are compiled to."""
+    mine = {split(key)[0] for key in way.entries("engine_args")}
+    for flag, value in _words(way, compiled):
+        was, now = before.find(flag), after.find(flag)
+        if was is None or flag in mine:
+            continue
+        subject = f"{flag}, by a field"
+        if now is None:
+            yield Item(
+                Kind.CHANGED, subject, why="not there: the field is compiled to another, or is an error"
+            )
+        else:
+            found = changes(subject, "", value, was.flag, now.flag, after, before)
+            yield from (each for each in found if each.kind is Kind.CHANGED)
+
+
+def _words(way: Way, compiled: Service | None) -> Iterator[tuple[str, str]]:
+    """Yield the flags on the command line, or the variables that stand for some, with their values."""
+    if compiled is None:
+        return
+    if way.after.engine_args == "environment":
+        stated = way.entries("env")
+        env = compiled.launch.env.items()
+        yield from ((split(name.lower())[0], value) for name, value in env if name not in stated)
+        return
+    words = compiled.launch.args
+    for word, further in zip(words, (*words[1:], ""), strict=True):
+        if word.startswith("--"):
+            flag, _, value = word.partition("=")
+            yield flag, value or further
+
+
+def other_defaults(way: Way, before: Parser, after: Parser) -> Iterator[Item]:
+    """Yield the defaults that matter to this model and are others."""
+    found = (before.find(split(key)[0]) for key in way.entries("engine_args"))
+    given = {each.flag.name for each in found if each}
+    for row in telling_defaults():
+        field = tuple(row.field.split(".")) if row.field else None
+        if row.engine != way.after.name or row.flag in given or (field is not None and way.says(field)):
+            continue
+        was, now = before.find(row.flag), after.find(row.flag)
+        if was is not None and now is not None and was.flag.default != now.flag.default:
+            change = f"{_default(was.flag)} → {_default(now.flag)}"
+            yield Item(Kind.DEFAULT, f"{bare(row.flag)} (not given): {change}", why=row.why)
+
+
+def _default(flag: Flag) -> str:
+    return "left to the engine" if flag.default is None else shown(flag.default)

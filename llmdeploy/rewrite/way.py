@@ -1,0 +1,66 @@
+"""One model on its way to another engine or release: what has been said and edited so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmdeploy.diagnostics import Path
+from llmdeploy.diagnostics.redact import MASK, is_secret, redact
+from llmdeploy.engines.table import Table
+from llmdeploy.rewrite.edits import Edit, Put, Remove, Rename, value_at
+from llmdeploy.rewrite.report import Item, Kind, shown
+from llmdeploy.spec.model import Model
+
+_ORDER = tuple(Model.model_fields)
+"""The order in which the fields of a model are documented."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """`stated` is the model as llm.yaml has it; paths are below the model."""
+
+    model: str
+    stated: Mapping[str, Any]
+    before: Table
+    after: Table
+    items: list[Item] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+
+    def entries(self, home: str) -> Mapping[str, Any]:
+        """Return `engine_args` or `env`."""
+        value = self.stated.get(home)
+        return value if isinstance(value, dict) else {}
+
+    def says(self, path: Path) -> bool:
+        """Tell whether the model states this, or is going to."""
+        mine, said = self._path(path), value_at(self.stated, path) is not None
+        for edit in self.edits:
+            if edit.path == mine:
+                said = isinstance(edit, Put)
+            if isinstance(edit, Rename) and (*edit.path[:-1], edit.name) == mine:
+                said = True
+        return said
+
+    def shown(self, path: Path, value: Any) -> str:
+        """Return an entry for the report, without credentials."""
+        text = MASK if is_secret(self._path(path), value) else redact(shown(value))
+        return f"{'.'.join(map(str, path))}: {text}"
+
+    def say(self, kind: Kind, subject: str, becomes: str | None = None, **more: str | None) -> None:
+        self.items.append(Item(kind, subject, becomes, **more))
+
+    def put(self, path: Path, value: Any) -> None:
+        """State something; a new field stands where its documentation has it."""
+        before = _ORDER[: _ORDER.index(str(path[0]))]
+        self.edits.append(Put(self._path(path), value, tuple(reversed(before)) if len(path) == 1 else ()))
+
+    def rename(self, path: Path, name: str, *value: Any) -> None:
+        self.edits.append(Rename(self._path(path), name, *value))
+
+    def remove(self, path: Path) -> None:
+        self.edits.append(Remove(self._path(path)))
+
+    def _path(self, path: Path) -> Path:
+        return ("models", self.model, *path)

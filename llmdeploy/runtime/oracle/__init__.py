@@ -1,0 +1,1 @@
+"""Asking an engine that is installed here what it thinks of its command line: `validate --with-engine`."""

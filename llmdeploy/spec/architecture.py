@@ -1,0 +1,52 @@
+"""Facts of a model in the words of its config.json, for one that cannot be read where llm.yaml is compiled."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from llmdeploy.spec.entry import Entry
+from llmdeploy.spec.types import Count, Json, Text, Tokens
+
+Size = Tokens
+
+
+class VisionConfig(Entry):
+    num_heads: Count | None = Field(None, description="Attention heads of the vision encoder.")
+
+
+class QuantizationConfig(Entry):
+    """How the checkpoint is quantized."""
+
+    quant_method: Text | None = Field(None, examples=["awq", "gptq", "fp8", "compressed-tensors"])
+    quant_algo: Text | None = Field(None, description="ModelOpt's scheme.", examples=["NVFP4"])
+    bits: Annotated[int, Field(ge=1, le=16)] | None = None
+    group_size: Annotated[int, Field(ge=-1, le=65536)] | None = Field(
+        None, description="Input features that share a scale; -1: all."
+    )
+    weight_block_size: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
+    config_groups: dict[Text, Json] | None = Field(None, description="compressed-tensors' schemes.")
+
+
+class Architecture(Entry):
+    """Keys of config.json; of a multi-modal model, those under its `text_config` as well."""
+
+    model_type: Text | None = Field(None, examples=["llama"])
+    architectures: list[Text] | None = Field(None, min_length=1, examples=[["LlamaForCausalLM"]])
+    torch_dtype: Literal["bfloat16", "float16", "float32"] | None = None
+    num_hidden_layers: Count | None = None
+    hidden_size: Size | None = None
+    intermediate_size: Size | None = None
+    moe_intermediate_size: Size | None = None
+    num_attention_heads: Count | None = None
+    num_key_value_heads: Count | None = None
+    head_dim: Count | None = None
+    kv_lora_rank: Count | None = Field(None, description="Latent attention.")
+    num_experts: Count | None = None
+    num_local_experts: Count | None = None
+    n_routed_experts: Count | None = None
+    vocab_size: Size | None = None
+    max_position_embeddings: Tokens | None = None
+    vision_config: VisionConfig | None = None
+    quantization_config: QuantizationConfig | None = None
