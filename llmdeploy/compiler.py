@@ -16,8 +16,10 @@ from llmdeploy.diagnostics.render import sort
 from llmdeploy.emit import Artifact
 from llmdeploy.emit.readme import readme
 from llmdeploy.facts import Facts
+from llmdeploy.plan.choice import choose
 from llmdeploy.plan.hardware import hardware
 from llmdeploy.plan.model import Plan
+from llmdeploy.plan.policy import Policy
 from llmdeploy.plan.resolve import resolve
 from llmdeploy.registry import ENGINES, TARGETS
 from llmdeploy.source import Source, read
@@ -26,7 +28,7 @@ from llmdeploy.spec.parse import parse
 from llmdeploy.targets.base import Target
 
 # Without the party that such a finding names there is nothing to resolve.
-_UNRESOLVABLE = frozenset({"LD110", "LD202", "LD203", "LD205", "LD208", "LD209", "LD211"})
+_UNRESOLVABLE = frozenset({"LD110", "LD202", "LD203", "LD205", "LD208", "LD209", "LD211", "LD324"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,13 @@ def compile(
     *,
     file: str = "llm.yaml",
     emit: bool = True,
+    policy: Policy = "maintained",
 ) -> Result:
     """Compile the text of an llm.yaml.
 
     `targets` are names of targets; by default those listed under `targets`, else all built-in ones. `facts`
     is what is known beside the file, or a function that finds it out once the spec is read. `emit=False`
-    stops at the plan. Never raises for what stands in `text`; raises KeyError for an unknown target in `targets`.
+    stops at the plan. `policy` chooses for `engine: auto`. Never raises for what stands in `text`; raises KeyError for an unknown target in `targets`.
     """
     source, found = read(text, file)
     spec, problems = (None, []) if has_errors(found) else parse(source, _options_from_outside(source))
@@ -66,7 +69,7 @@ def compile(
     known = facts(spec) if callable(facts) else facts or Facts()
     default = default_targets(spec)
     chosen = {name: TARGETS[name] for name in targets or default}
-    context = Context(spec, known, hardware(spec), ENGINES, chosen)
+    context = choose(Context(spec, known, hardware(spec), ENGINES, chosen), policy)
     found += checks.check(context)
     if any(finding.code in _UNRESOLVABLE for finding in found):
         return _result(source, found, spec)

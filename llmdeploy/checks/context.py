@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llmdeploy import catalog
@@ -12,6 +12,7 @@ from llmdeploy.engines.base import Engine
 from llmdeploy.engines.limits import Limits
 from llmdeploy.facts import Facts, config
 from llmdeploy.plan.hardware import Hardware
+from llmdeploy.plan.policy import Choice
 from llmdeploy.spec.model import Spec
 from llmdeploy.targets.base import Target
 
@@ -25,10 +26,14 @@ class Context:
     pools: Mapping[str, Hardware]
     engines: Mapping[str, Engine]
     targets: Mapping[str, Target]
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    """Of the models that leave their engine to us."""
 
     def engine_of(self, model: str) -> str:
-        """Return the engine that the model names, or the default for its source."""
+        """Return the engine that the model names, the one that was chosen, or the default for its source."""
         stated = self.spec.models[model].engine
+        if stated == "auto" and model in self.choices:
+            return self.choices[model].engine or stated
         return stated or ("openllm" if self.spec.models[model].source.openllm else "vllm")
 
     def hub_id(self, model: str) -> str | None:

@@ -29,21 +29,21 @@ class Release:
 def release_of(context: Context, model: str) -> Release | None:
     """Return the release that serves a model; None where engine, version or pool has a finding of its own."""
     name = context.engine_of(model)
-    engine = context.engines.get(name) if name != "auto" else None
+    engine = context.engines.get(name)
     pool = context.pools.get(pool_of(context.spec, model) or "")
     if engine is None or pool is None:
         return None
     version = context.spec.models[model].engine_version or engine.versions[0]
-    if version not in engine.versions:
+    if engine.judged_by(version) is None:
         return None
-    return Release(name, version, engine.limits(version), pool, engine.card().title)
+    return Release(name, version, engine.limits(version), pool, engine.title)
 
 
 def others(context: Context, release: Release, would_do: Callable[[Release], bool]) -> Iterator[str]:
     """Yield the other engines that would do, in their newest release, with code for these GPUs."""
     for name, engine in context.engines.items():
         version = engine.versions[0]
-        other = Release(name, version, engine.limits(version), release.pool, engine.card().title)
+        other = Release(name, version, engine.limits(version), release.pool, engine.title)
         kinds = set(other.limits.serves) & set(release.limits.serves)
         if name != release.engine and kinds and has_code(other) and would_do(other):
             yield name

@@ -19,6 +19,7 @@ _SIGNS = {"create": "+", "update": "~", "restart": "!", "remove": "-"}
 
 @click.command("apply")
 @common.spec_argument
+@common.policy_option
 @deploying.target_option
 @common.output_option
 @deploying.context_option

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("build")
 @common.spec_argument
+@common.policy_option
 @common.target_option
 @common.output_option
 @common.strict_option

@@ -32,6 +32,24 @@ output_option = click.option(
     type=click.Path(path_type=Path),
     help="Directory of the artifacts.",
 )
+_POLICY = f"{__name__}.policy"
+
+
+def policy_option(function: F) -> F:
+    """Add `--policy`, which `compile_file` minds."""
+
+    def remember(ctx: click.Context, option: click.Parameter, value: str) -> None:
+        ctx.meta[_POLICY] = value
+
+    return click.option(
+        "--policy",
+        type=click.Choice(["maintained", "course"]),
+        default="maintained",
+        show_default=True,
+        expose_value=False,
+        callback=remember,
+        help="How `engine: auto` chooses: among engines that are kept and capable, or as the course drew it.",
+    )(function)
 
 
 def target_option(function: F) -> F:

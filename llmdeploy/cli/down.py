@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("down")
 @common.spec_argument
+@common.policy_option
 @deploying.target_option
 @deploying.context_option
 @deploying.yes_option

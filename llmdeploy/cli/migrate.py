@@ -25,7 +25,7 @@ def command(model: str, engine: str, spec: str, write: bool, format: str) -> Non
 
     Exit status: 0 fine, 1 errors in SPEC or in what it becomes, 2 usage.
     """
-    before = rewriting.read(spec, write, emit=False)
+    before = rewriting.read(spec, write, format, emit=False)
     assert before.spec is not None
     name = rewriting.known_model(before.spec, model)
     vendors = {each.name: each.gpus.vendor for each in before.plan.services} if before.plan else {}

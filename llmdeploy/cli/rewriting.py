@@ -34,7 +34,7 @@ def options(function: F) -> F:
     return function
 
 
-def read(spec: str, write: bool, *, emit: bool) -> Result:
+def read(spec: str, write: bool, format: str, *, emit: bool) -> Result:
     """Compile SPEC. Ends where it has no shape, or could not be written in the end."""
     if spec == "-" and write:
         raise click.UsageError(
@@ -42,7 +42,11 @@ def read(spec: str, write: bool, *, emit: bool) -> Result:
         )
     result = common.compile_file(spec, (), _OUT, emit=emit)
     if result.spec is None:
-        common.show(result)
+        if format == "json":
+            nothing = {"rewrites": [], "diff": {"spec": "", "artifacts": ""}, "written": False}
+            click.echo(json.dumps({**nothing, **_findings(result)}, indent=2, ensure_ascii=False))
+        else:
+            common.show(result)
         sys.exit(common.INVALID)
     return result
 
@@ -114,17 +118,22 @@ def _diffs(found: Outcome) -> Iterator[str]:
 
 
 def _document(found: Outcome, *, written: bool) -> dict[str, Any]:
-    from llmdeploy.diagnostics.render import render
     from llmdeploy.rewrite.outcome import artifact_diff, spec_diff
     from llmdeploy.rewrite.report import document
 
-    findings = json.loads(render(found.after.diagnostics, found.after.source, "json"))
     return {
         "rewrites": [document(rewrite) for rewrite in found.rewrites],
         "diff": {"spec": spec_diff(found), "artifacts": artifact_diff(found)},
         "written": written,
-        **findings,
+        **_findings(found.after),
     }
+
+
+def _findings(result: Result) -> dict[str, Any]:
+    from llmdeploy.diagnostics.render import render
+
+    findings: dict[str, Any] = json.loads(render(result.diagnostics, result.source, "json"))
+    return findings
 
 
 def _ending(spec: str, found: Outcome, write: bool) -> str:

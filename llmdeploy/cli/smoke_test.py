@@ -43,6 +43,7 @@ class _Means:
 
 @click.command("smoke-test")
 @common.spec_argument
+@common.policy_option
 @click.option(
     "-t",
     "--target",

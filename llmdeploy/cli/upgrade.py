@@ -31,7 +31,7 @@ def command(target: str, model: str | None, spec: str, write: bool, format: str)
     from llmdeploy.rewrite.upgrade import plan
 
     table, version = _target(target)
-    before = rewriting.read(spec, write, emit=True)
+    before = rewriting.read(spec, write, format, emit=True)
     assert before.spec is not None
     models = _models(before.spec, table.name, model)
     stated = before.source.data["models"]

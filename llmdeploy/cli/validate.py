@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("validate")
 @common.spec_argument
+@common.policy_option
 @common.target_option
 @common.strict_option
 @click.option(

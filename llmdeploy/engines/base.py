@@ -145,6 +145,8 @@ class Card:
 
 class Engine(Protocol):
     name: str
+    title: str
+    """Its name as people write it."""
     versions: tuple[str, ...]
     """Verified releases, the default first."""
 

@@ -38,6 +38,10 @@ class TableEngine:
         return self.table.name
 
     @property
+    def title(self) -> str:
+        return self.table.title
+
+    @property
     def versions(self) -> tuple[str, ...]:
         return self.table.versions
 

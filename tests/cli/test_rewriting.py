@@ -77,6 +77,14 @@ class TestBoth:
         assert "error[LD" in result.output
         assert spec.read_text() == text
 
+    def test_a_file_without_shape_is_json_as_well(self, command: list[str], spec: Path) -> None:
+        spec.write_text("version: 1\n")
+        result = invoke(*command, "--format", "json", str(spec))
+        document = json.loads(result.stdout)
+        assert result.exit_code == 1
+        assert document["rewrites"] == [] and document["written"] is False
+        assert {finding["code"] for finding in document["diagnostics"]} == {"LD102"}
+
     def test_standard_input_is_read_and_cannot_be_written(self, command: list[str], spec: Path) -> None:
         assert invoke(*command, "-", input=spec.read_text()).exit_code == 0
         refused = invoke(*command, "-", "--write", input=spec.read_text())

@@ -147,7 +147,10 @@ ROWS: dict[str, Any] = {
     "models.chat.replicas": 2,
     "models.chat.env": {"NCCL_DEBUG": "INFO"},
     "models.chat.engine_args": {"max-logprobs": 5},
-    "models.chat.needs": ["throughput"],
+    "models.chat.needs": Row(
+        {"models.chat.needs": ["shared_prefixes"]},
+        {"models.chat.engine": "auto", "models.chat.engine_version": None},
+    ),
     # Facts change what is refused.
     "models.chat.architecture.model_type": Row(
         {"models.chat.architecture.model_type": "gemma2"},

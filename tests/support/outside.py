@@ -50,6 +50,7 @@ def install(folder: Path) -> None:
 
 class AcmeEngine:
     name = NAME
+    title = "Acme"
     versions = ("1.0",)
 
     def releases(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from llmdeploy.emit.write import write
 from llmdeploy.facts import Facts
 from llmdeploy.facts.gather import gather
 from llmdeploy.plan.model import Plan
+from llmdeploy.plan.policy import Policy
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TARGETS = ("docker", "compose", "kubernetes", "helm")
@@ -97,9 +98,10 @@ def compiled(
     *,
     files: Mapping[str, str] = TEMPLATES,
     emit: bool = True,
+    policy: Policy = "maintained",
 ) -> Result:
     """Compile data, beside which stand `files`."""
-    return compile(yaml_of(data), tuple(targets), Facts(files=files), emit=emit)
+    return compile(yaml_of(data), tuple(targets), Facts(files=files), emit=emit, policy=policy)
 
 
 def yaml_of(data: Data) -> str:

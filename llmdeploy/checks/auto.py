@@ -1,0 +1,55 @@
+"""`engine: auto`, and what goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdeploy.checks.context import Context
+from llmdeploy.diagnostics import Diagnostic, Note, Place
+
+_OF_ONE_ENGINE = {
+    "engine_version": "a version is one engine's",
+    "image": "an image is one engine's",
+    "engine_args": "flags are one engine's",
+}
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    for name, model in context.spec.models.items():
+        if model.engine == "auto":
+            yield from _words_of_an_engine(context, name)
+            yield from _none_will_do(context, name)
+        elif model.needs is not None:
+            yield Diagnostic(
+                "LD518",
+                f"`needs` chooses an engine where that is left open, and `{name}` runs on `{context.engine_of(name)}`",
+                ("models", name, "needs"),
+                help="remove it, or write `engine: auto`",
+                place=Place.KEY,
+            )
+
+
+def _words_of_an_engine(context: Context, name: str) -> Iterator[Diagnostic]:
+    model = context.spec.models[name]
+    for field, reason in _OF_ONE_ENGINE.items():
+        if field in model.model_fields_set:
+            yield Diagnostic(
+                "LD106",
+                f"{reason}, and the engine of `{name}` is left open",
+                ("models", name, field),
+                help=f"name the engine, or remove `{field}`",
+                notes=(Note("`engine: auto`", ("models", name, "engine")),),
+                place=Place.KEY,
+            )
+
+
+def _none_will_do(context: Context, name: str) -> Iterator[Diagnostic]:
+    choice = context.choices.get(name)
+    if choice is not None and choice.engine is None:
+        yield Diagnostic(
+            "LD324",
+            f"no maintained engine can do all that `{name}` asks for",
+            ("models", name, "engine"),
+            help="give up what stands against one of them, or name an engine",
+            notes=tuple(Note(f"`{engine}`: {reason}") for engine, reason in choice.passed),
+        )
