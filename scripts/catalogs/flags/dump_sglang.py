@@ -11,7 +11,6 @@ import argparse
 import json
 import re
 import sys
-from functools import partial
 from pathlib import Path
 
 from answers import stdout_alone
@@ -43,17 +42,16 @@ def main() -> None:
     answers = stdout_alone()
     forgive_known_models()
     import sglang
-    from transformers import AutoConfig
-
-    # The installed transformers may have taken over a model that an older SGLang brings along.
-    AutoConfig.register = partial(AutoConfig.register, exist_ok=True)
     from sglang.srt.server_args import ServerArgs
     from sglang.version import __version__
 
     parser = argparse.ArgumentParser(prog="sglang serve")
     ServerArgs.add_cli_args(parser)
     registries = {"env": variables(Path(sglang.__file__).parent)}
-    json.dump({"version": __version__.partition("+")[0], "flags": records(parser), "registries": registries}, answers)
+    json.dump(
+        {"version": __version__, "flags": records(parser), "registries": registries},
+        answers,
+    )
     answers.close()
 
 
