@@ -66,23 +66,22 @@ def test_vllm_on_a_cpu_is_given_bytes():
 
 
 def test_sglang():
-    # It drafts nothing where layers are split over stages.
-    values = {name: value for name, value in RICH.items() if name != "pipeline"}
+    # Where layers are spread over stages it drafts no n-grams.
+    values = {name: value for name, value in RICH.items() if name != "speculative"}
     lowered = lower("sglang", values, api_key=API_KEY)
     assert codes(lowered) == ["LD507", "LD508", "LD509"]
     assert lowered.launch.image == "lmsysorg/sglang:v0.5.23"
     assert lowered.launch.entrypoint == ("python3", "-c", WITH_KEY, KEY_FILE, "sglang", "serve")
     assert " ".join(lowered.launch.args) == (
         f"--model-path {MODEL} --host 0.0.0.0 --port 30000 --enable-metrics --served-model-name chat"
-        f" --revision {RICH['revision']} --tensor-parallel-size 4"
+        f" --revision {RICH['revision']} --tensor-parallel-size 4 --pipeline-parallel-size 2"
         " --data-parallel-size 2 --expert-parallel-size 4 --dtype bfloat16 --quantization fp8"
         " --context-length 4096 --max-running-requests 8 --chunked-prefill-size 8192"
         " --kv-cache-dtype fp8_e4m3 --disable-radix-cache --grammar-backend none --trust-remote-code"
         " --chat-template /templates/chat.jinja --is-embedding --tool-call-parser hermes"
         ' --reasoning-parser qwen3 --limit-mm-data-per-request {"image":2}'
         " --enable-lora --lora-paths sql=/adapters/sql --max-lora-rank 16"
-        " --speculative-algorithm NGRAM --speculative-ngram-max-bfs-breadth 1"
-        " --speculative-num-draft-tokens 5 --config /tmp/llmdeploy-engine.yaml"
+        " --config /tmp/llmdeploy-engine.yaml"
     )
     assert lowered.launch.secret_env == {"LLMDEPLOY_API_KEY": API_KEY}
     assert (lowered.probes.readiness.path, lowered.probes.liveness.path) == ("/ready", "/health")
