@@ -67,7 +67,7 @@ def said(rewrite: Rewrite) -> list[tuple[Kind, str, str | None]]:
         ("old-name", 1, Kind.RENAMED, "this spelling has gone"),
         ("lost-a-word", "b", Kind.CHANGED, "`b` is no longer taken; `a`, `c` are"),
         ("now-a-list", 1, Kind.CHANGED, "it takes a list of text; it took int"),
-        ("now-deprecated", 1, Kind.CHANGED, "deprecated: use another"),
+        ("now-deprecated", 1, Kind.CHANGED, "use another"),
         ("now-default", 2, Kind.SPARE, "it is the default now"),
     ],
 )
