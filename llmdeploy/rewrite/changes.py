@@ -26,7 +26,7 @@ def changes(
     if was.deprecated is None and now.deprecated is not None:
         row = change(after.engine, now.name)
         yield Item(Kind.CHANGED, subject, None, f"deprecated: {row.help}" if row else now.deprecated)
-    if (was.kind, was.type) != (now.kind, now.type):
+    if (was.kind, was.type) != (now.kind, now.type) and not _is_wider(was, now):
         yield Item(Kind.CHANGED, subject, None, f"it takes {_takes(now)}; it took {_takes(was)}")
     lost = [text for text in _texts(value) if text in was.choices and now.choices and text not in now.choices]
     if lost:
@@ -34,6 +34,11 @@ def changes(
         yield Item(Kind.CHANGED, subject, None, f"`{lost[0]}` is no longer taken; {legal} are")
     if not inner and was.default != now.default and _is(value, now.default):
         yield Item(Kind.SPARE, subject, None, "it is the default now")
+
+
+def _is_wider(was: Flag, now: Flag) -> bool:
+    """Tell whether what was taken still is: a size may have a suffix, and need not."""
+    return was.kind == now.kind and (was.type, now.type) == ("int", "size")
 
 
 def _texts(value: Any) -> list[str]:

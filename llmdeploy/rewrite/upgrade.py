@@ -93,7 +93,7 @@ def _argument(way: Way, before: Parser | None, after: Parser, key: str, value: A
         new = way.shown(("engine_args", name), value)
         way.say(Kind.RENAMED, way.shown(path, value), new, why="this spelling has gone")
     else:
-        _gone(way, after, key, value, found.flag.name if found else spelling)
+        _gone(way, after, key, value, found.flag.name if found and not found.negated else spelling)
 
 
 def _gone(way: Way, after: Parser, key: str, value: Any, name: str) -> None:

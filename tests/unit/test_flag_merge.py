@@ -24,9 +24,7 @@ DUMPS = st.lists(
     st.fixed_dictionaries(
         {
             "flags": st.dictionaries(NAMES, RECORDS),
-            "registries": st.fixed_dictionaries(
-                {"env": st.sets(st.sampled_from(["X", "Y"])).map(sorted)}
-            ),
+            "registries": st.fixed_dictionaries({"env": st.sets(st.sampled_from(["X", "Y"])).map(sorted)}),
         }
     ),
     min_size=1,
