@@ -55,8 +55,8 @@ cover: dev tools ## Run the tests and say which lines of the package none of the
 goldens: dev tools ## Run the tests and rewrite the golden files; review the diff
 	$(PYTEST) --update-goldens
 
-bench: dev tools ## Time the compiler
-	$(PY) scripts/bench.py
+bench: dev tools ## Time the compiler; BEFORE=COMMIT compares with an earlier one
+	$(PY) scripts/bench.py $(if $(BEFORE),--before $(BEFORE))
 
 schemas: dev ## Regenerate schemas/: ours from the models, vendored ones from their packages
 	$(PY) -c 'from llmdeploy.spec.schema import json_schema_text as text; print(text(), end="")' > .schema.json

@@ -4,7 +4,9 @@ Beside each command stands what it cannot be faster than (the bare import of its
 the tools that read its output and a rival that writes one model's files. Runs are interleaved, so that a
 busy moment of the machine falls on every row alike.
 
-    python scripts/bench.py [--runs 15] [--format table|json]
+    python scripts/bench.py [--runs 15] [--format table|json] [--before COMMIT]
+
+With `--before` the same rows of `validate` and `build` are measured for an earlier commit, in turn with today's.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,35 +29,64 @@ TOOLS = ROOT / ".tools"
 HYBRID = ROOT / "examples" / "02-hybrid" / "llm.yaml"
 RIVAL = "vllm-wizard==0.2.0"
 SIZES = (10, 100, 1000)
+ENGINE_ARGS = """\
+version: 1
+name: flags
+gpus:
+  gpu: {type: h100-sxm-80gb, count: 2}
+models:
+  chat:
+    source: Qwen/Qwen3-8B
+    engine: vllm
+    engine_args: {max-logprobs: 5, enforce-eager: true, seed: 1}
+  other:
+    source: Qwen/Qwen3-8B
+    engine: sglang
+    engine_args: {watchdog-timeout: 600, enable-mixed-chunk: true}
+routes:
+  - {path: /chat, model: chat}
+  - {path: /other, model: other}
+"""
+
+Rows = list[tuple[str, Sequence[str]]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--format", choices=["table", "json"], default="table")
+    parser.add_argument("--before", metavar="COMMIT", help="a commit to compare with")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        work = Path(directory)
-        rows = measure(commands(work), options.runs) + growth(work)
+    with ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        rows = commands(work)
+        if options.before:
+            rows += before(stack.enter_context(checkout(options.before, work)), options.before)
+        measured = measure(rows, options.runs) + growth(work) + with_engine(work)
     if options.format == "json":
-        print(json.dumps(dict(rows), indent=1))
+        print(json.dumps(dict(measured), indent=1))
         return
     print("| what | median |\n|---|---:|")
-    for what, seconds in rows:
+    for what, seconds in measured:
         print(f"| {what} | {seconds * 1000:,.0f} ms |")
 
 
-def commands(work: Path) -> list[tuple[str, Sequence[str]]]:
+def commands(work: Path) -> Rows:
     """Return (what, argv); builds once first, so that the readers have something to read."""
     llmdeploy, out = str(BIN / "llmdeploy"), work / "out"
     run([llmdeploy, "build", str(HYBRID), "-o", str(out), "-q"])
     python = [sys.executable, "-c"]
-    rows: list[tuple[str, Sequence[str]]] = [
+    (work / "flags.yaml").write_text(ENGINE_ARGS)
+    rows: Rows = [
         ("bare `python -c pass`", [*python, "pass"]),
         ("bare `import click`", [*python, "import click"]),
         ("`llmdeploy --help`", [llmdeploy, "--help"]),
         ("bare import of click, yaml, pydantic and a model", [*python, imports("click", "yaml")]),
         ("`llmdeploy validate` of the hybrid", [llmdeploy, "validate", str(HYBRID)]),
+        (
+            "`llmdeploy validate` of two models with engine_args",
+            [llmdeploy, "validate", str(work / "flags.yaml")],
+        ),
         ("`llmdeploy plan` of the hybrid", [llmdeploy, "plan", str(HYBRID)]),
         ("bare import of click, yaml, pydantic, jinja2", [*python, imports("click", "yaml", "jinja2")]),
         (
@@ -76,6 +108,43 @@ def commands(work: Path) -> list[tuple[str, Sequence[str]]]:
         )
     )
     rows.append(("vllm-wizard 0.2.0: one model's files", rival(work)))
+    return rows
+
+
+@contextmanager
+def checkout(commit: str, work: Path) -> Iterator[Path]:
+    """Check a commit out beside us, for as long as the block."""
+    tree = work / "before"
+    git = ["git", "-C", str(ROOT), "worktree"]
+    run([*git, "add", "--detach", str(tree), commit])
+    try:
+        yield tree
+    finally:
+        run([*git, "remove", "--force", str(tree)])
+
+
+def before(tree: Path, commit: str) -> Rows:
+    """Return the commands of an earlier commit, run by the same Python and the same libraries."""
+    main = f"import sys; sys.path.insert(0, {str(tree)!r}); from llmdeploy.cli import main; main()"
+    python, hybrid = [sys.executable, "-c", main], str(tree / "examples" / "02-hybrid" / "llm.yaml")
+    out = str(tree.parent / "out-before")
+    return [
+        (f"`llmdeploy validate` of the hybrid, before ({commit})", [*python, "validate", hybrid]),
+        (f"`llmdeploy build` of the hybrid, before ({commit})", [*python, "build", hybrid, "-o", out, "-q"]),
+    ]
+
+
+def with_engine(work: Path) -> list[tuple[str, float]]:
+    """Time what is put to the engines that `make oracles` installs; without them there is no row."""
+    rows = []
+    for engine, home in (("vllm", TOOLS / "vllm-0.33"), ("sglang", TOOLS / "sglang-0.5.23")):
+        if not (home / ".complete").exists():
+            continue
+        spec = work / f"{engine}.yaml"
+        spec.write_text(many(1).replace("engine: vllm", f"engine: {engine}"))
+        argv = ["validate", "--with-engine", "--engine-bin", f"{engine}={home / 'bin'}", str(spec)]
+        ((_, seconds),) = measure([("", [str(BIN / "llmdeploy"), *argv])], 3)
+        rows.append((f"`llmdeploy validate --with-engine` of one model on {engine}", seconds))
     return rows
 
 
@@ -119,7 +188,7 @@ def rival(work: Path) -> Sequence[str]:
     ]
 
 
-def measure(rows: list[tuple[str, Sequence[str]]], runs: int) -> list[tuple[str, float]]:
+def measure(rows: Rows, runs: int) -> list[tuple[str, float]]:
     times: dict[str, list[float]] = {what: [] for what, _ in rows}
     for turn in range(runs + 1):
         for what, argv in rows:

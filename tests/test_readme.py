@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 from click.testing import CliRunner
+from support.tools import engine_python
 
 from llmdeploy.cli import _COMMANDS, cli
 from llmdeploy.compiler import compile
@@ -34,6 +36,20 @@ def test_the_error_that_it_shows_is_what_the_file_gives_with_three_gpus() -> Non
     assert (
         shown == "$ llmdeploy validate llm.yaml\n" + render(broken.diagnostics, broken.source, "full") + "\n"
     )
+
+
+@pytest.mark.xdist_group("vllm-0.33")
+def test_what_an_engine_says_is_what_it_says(tmp_path: Path) -> None:
+    """With engine_args behind the context of the first model; the engine is where it is here."""
+    (text,) = blocks("yaml")
+    args = "    context: 32768\n    engine_args:\n      compilation-config: {level: 3}\n"
+    spec = tmp_path / "llm.yaml"
+    spec.write_text(text.replace("    context: 32768\n", args))
+    place = engine_python("vllm-0.33").parent
+    argv = ["validate", "--with-engine", "--engine-bin", f"vllm={place}", str(spec)]
+    said = CliRunner().invoke(cli, argv).output.replace(str(spec), "llm.yaml")
+    shown = next(block for block in blocks("console") if "--with-engine" in block)
+    assert shown.partition("\n")[2] in said.replace("\n\n", "\n")
 
 
 def test_the_plan_that_it_shows_is_the_hybrids() -> None:

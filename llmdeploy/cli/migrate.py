@@ -9,8 +9,8 @@ import click
 from llmdeploy.cli import rewriting
 
 if TYPE_CHECKING:
+    from llmdeploy.compiler import Result
     from llmdeploy.rewrite.report import Rewrite
-    from llmdeploy.spec.model import Spec
 
 
 @click.command("migrate")
@@ -26,23 +26,27 @@ def command(model: str, engine: str, spec: str, write: bool, format: str) -> Non
     Exit status: 0 fine, 1 errors in SPEC or in what it becomes, 2 usage.
     """
     before = rewriting.read(spec, write, format, emit=False)
-    assert before.spec is not None
-    name = rewriting.known_model(before.spec, model)
-    vendors = {each.name: each.gpus.vendor for each in before.plan.services} if before.plan else {}
-    rewrite = _rewrite(before.spec, before.source.data["models"][name], name, engine, vendors.get(name))
+    rewrite = _rewrite(before, model, engine)
     rewriting.finish(spec, before, [rewrite], write=write, format=format, emit=False)
 
 
-def _rewrite(spec: Spec, stated: dict[str, object], model: str, engine: str, vendor: str | None) -> Rewrite:
+def _rewrite(result: Result, model: str, engine: str) -> Rewrite:
     from llmdeploy.rewrite.migrate import plan
     from llmdeploy.rewrite.subject import engine_of, table_of, version_of
 
-    old = engine_of(spec, model)
+    assert result.spec is not None
+    rewriting.known_model(result.spec, model)
+    stated, old = result.source.data["models"][model], engine_of(result, model)
     before, after = table_of(old), table_of(engine)
+    if old == "auto":
+        raise click.UsageError(
+            f"the engine of `{model}` is left open, and none can be chosen; name one first"
+        )
     if before is None or after is None:
         raise click.UsageError(f"`{model}` runs on `{old}`, of which llmdeploy knows no settings")
-    if before is after:
+    if before is after and stated.get("engine") != "auto":
         raise click.UsageError(
             f"`{model}` runs on {engine} already; `llmdeploy upgrade --to {engine}=VERSION` changes its release"
         )
-    return plan(model, stated, before, after, version_of(spec, model, before), vendor)
+    vendors = {each.name: each.gpus.vendor for each in result.plan.services} if result.plan else {}
+    return plan(model, stated, before, after, version_of(result.spec, model, before), vendors.get(model))

@@ -9,6 +9,7 @@ import click
 from llmdeploy.cli import rewriting
 
 if TYPE_CHECKING:
+    from llmdeploy.compiler import Result
     from llmdeploy.engines.table import Table
     from llmdeploy.spec.model import Spec
 
@@ -33,7 +34,7 @@ def command(target: str, model: str | None, spec: str, write: bool, format: str)
     table, version = _target(target)
     before = rewriting.read(spec, write, format, emit=True)
     assert before.spec is not None
-    models = _models(before.spec, table.name, model)
+    models = _models(before, before.spec, table.name, model)
     stated = before.source.data["models"]
     compiled = {each.name: each for each in before.plan.services} if before.plan and before.ok else {}
     rewrites = [
@@ -61,14 +62,22 @@ def _target(text: str) -> tuple[Table, str]:
     return table, version
 
 
-def _models(spec: Spec, engine: str, model: str | None) -> list[str]:
+def _models(result: Result, spec: Spec, engine: str, model: str | None) -> list[str]:
     from llmdeploy.rewrite.subject import engine_of
 
-    if model is not None and (other := engine_of(spec, rewriting.known_model(spec, model))) != engine:
-        raise click.UsageError(
-            f"`{model}` runs on {other}, not on {engine}; `llmdeploy migrate` changes that"
-        )
-    found = [name for name in spec.models if engine_of(spec, name) == engine]
+    if model is not None:
+        rewriting.known_model(spec, model)
+        if spec.models[model].engine == "auto":
+            raise click.UsageError(
+                f"`{model}` leaves its engine open, and so its release; `llmdeploy migrate` names an engine"
+            )
+        if (other := engine_of(result, model)) != engine:
+            raise click.UsageError(
+                f"`{model}` runs on {other}, not on {engine}; `llmdeploy migrate` changes that"
+            )
+        return [model]
+    named = [name for name, each in spec.models.items() if each.engine != "auto"]
+    found = [name for name in named if engine_of(result, name) == engine]
     if not found:
         raise click.UsageError(f"no model of this file runs on {engine}")
-    return found if model is None else [model]
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmdeploy.checks.context import Context
+from llmdeploy.compiler import Result
 from llmdeploy.engines.lowering import TableEngine
 from llmdeploy.engines.table import Table
 from llmdeploy.facts import Facts
@@ -10,8 +11,13 @@ from llmdeploy.registry import ENGINES
 from llmdeploy.spec.model import Spec
 
 
-def engine_of(spec: Spec, model: str) -> str:
-    return Context(spec, Facts(), {}, ENGINES, {}).engine_of(model)
+def engine_of(result: Result, model: str) -> str:
+    """Return the engine that the model names, that was chosen for it, or `auto` where none could be."""
+    assert result.spec is not None
+    for service in result.plan.services if result.plan else ():
+        if service.name == model:
+            return service.engine
+    return Context(result.spec, Facts(), {}, ENGINES, {}).engine_of(model)
 
 
 def table_of(engine: str) -> Table | None:

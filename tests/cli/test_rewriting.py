@@ -170,3 +170,12 @@ def test_the_difference_of_the_artifacts_names_what_runs(spec: Path) -> None:
     diff = json.loads(result.stdout)["diff"]["artifacts"]
     assert "\n-    image: vllm/vllm-openai:v0.32.0\n+    image: vllm/vllm-openai:v0.33.0\n" in diff
     assert "\n-    image: ghcr.io" not in diff, "the other model stays as it is"
+
+
+def test_a_model_that_leaves_its_engine_open_has_no_release_to_change(spec: Path) -> None:
+    spec.write_text(spec.read_text().replace("engine_version: 0.32.0", "engine: auto"))
+    named = invoke("upgrade", "--to", "vllm=0.32.0", "--model", "other", str(spec))
+    assert named.exit_code == 2
+    assert "`other` leaves its engine open" in named.output
+    assert "no model of this file runs on vllm" in invoke("upgrade", "--to", "vllm=0.32.0", str(spec)).output
+    assert "engine: vllm" in invoke("migrate", "--to", "vllm", "--model", "other", str(spec)).stdout

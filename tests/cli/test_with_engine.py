@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -368,6 +370,18 @@ def test_an_engine_is_found_behind_the_link_that_a_tool_lays(
     monkeypatch.setenv("PATH", f"{home / 'path'}{os.pathsep}/usr/bin:/bin")
     (note,) = found(SPEC)
     assert note["code"] == "LD524"
+
+
+def test_a_terminal_is_told_who_is_asked(home: Path) -> None:
+    Path("llm.yaml").write_text(yaml.safe_dump(SPEC))
+    argv = [sys.executable, "-m", "llmdeploy", "validate", "--with-engine"]
+    argv += bin_of(answering(home / "bin", "0.33.0", "stage=None"))
+    ours, theirs = os.openpty()
+    subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=theirs, check=True)
+    os.close(theirs)
+    assert b"asking vLLM 0.33.0" in os.read(ours, 1 << 16)
+    quiet = subprocess.run(argv, capture_output=True, check=True)
+    assert b"asking" not in quiet.stderr
 
 
 def test_engine_bin_needs_the_question(home: Path) -> None:

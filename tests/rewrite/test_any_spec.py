@@ -26,7 +26,7 @@ def compiled(text: str) -> Result:
 
 def rewrites(before: Result, model: str) -> list[Rewrite]:
     assert before.spec is not None
-    table = table_of(engine_of(before.spec, model))
+    table = table_of(engine_of(before, model))
     if table is None:
         return []
     stated, version = before.source.data["models"][model], version_of(before.spec, model, table)

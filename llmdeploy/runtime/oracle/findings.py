@@ -89,8 +89,8 @@ def _ask(engine: _Engine, cases: Sequence[_Case], site: Site, tell: Tell) -> Ite
         return
     try:
         with Judge(engine.name, python) as judge:
-            yield from (unlike := list(_unlike(engine, judge.version, python, left)))
-            if unlike and not _is_steady(engine, judge.version):
+            yield from _unlike(engine, judge.version, python, left)
+            if not _is_steady(engine, judge.version):
                 return
             tell(f"asking {engine.title} {judge.version} …")
             while left:
@@ -128,39 +128,41 @@ def _numbers(version: str) -> tuple[str, ...]:
 
 def _judged(engine: _Engine, judge: Judge, case: _Case, site: Site) -> Diagnostic:
     with tempfile.TemporaryDirectory(prefix="llmdeploy-") as folder:
+        unread: NoConfig | None = None
         try:
-            _lay_out(engine, case, Path(folder), site)
-            open_: NoConfig | None = None
+            checkpoint.laid_out(
+                _checkpoint(case, site), Path(folder), remote_code=case.model.trust_remote_code
+            )
         except NoConfig as reason:
-            open_ = reason
-        complaint = judge.complaint(_question(case, None if open_ else folder))
-        if complaint is not None:
-            return _refusal(engine, case, complaint, folder)
-    if open_ is None:
-        text = f"{engine} takes {case.name}: its command line, and the configuration for this config.json; memory is not judged"
-        return _note(case, text)
-    text = f"{engine} takes the command line of {case.name}; its configuration was not checked: {open_}"
-    return _note(case, text, open_.help)
+            unread = reason
+        complaint = judge.complaint(_question(case, None if unread else folder))
+    if complaint is not None:
+        return _refusal(engine, case, complaint, folder)
+    if unread is not None:
+        text = f"{engine} takes the command line of {case.name}; its configuration was not checked: {unread}"
+        return _note(case, text, unread.help)
+    text = f"{engine} takes {case.name}: its command line, and the configuration for this config.json; memory is not judged"
+    return _note(case, text)
 
 
-def _lay_out(engine: _Engine, case: _Case, folder: Path, site: Site) -> None:
-    """Put the model's config.json into `folder`. Raises NoConfig where the configuration cannot be judged."""
-    source, pool = case.model.source, case.pool
+def _checkpoint(case: _Case, site: Site) -> Path:
+    """Return the directory that describes the model. Raises NoConfig where its configuration cannot be judged."""
+    source, pool, drafter = case.model.source, case.pool, case.model.speculative
     if pool.vendor != "nvidia":
         raise NoConfig(f"pool `{pool.name}` is {pool.vendor}, and only NVIDIA GPUs can be stood in for")
-    if case.model.speculative is not None and case.model.speculative.model is not None:
+    if drafter is not None and drafter.model is not None:
         raise NoConfig("that of its drafter is needed, too, and not looked for")
     if source.path is not None:
-        place = None if source.path.startswith("~") else site.directory / source.path
-        if place is None or not (place / checkpoint.CONFIG).is_file():
+        here = site.directory / source.path
+        if source.path.startswith("~") or not (here / checkpoint.CONFIG).is_file():
             raise NoConfig(f"`{source.path}` has no {checkpoint.CONFIG} on this machine")
-    else:
-        place = places.cached(source.hub or "", case.model.revision, site.environ)
-        if place is None:
-            at = f" --revision {case.model.revision}" if case.model.revision else ""
-            help = f"fetch it: `hf download {source.hub} {checkpoint.CONFIG}{at}`"
-            raise NoConfig(f"the Hub cache of this machine has no {checkpoint.CONFIG} of it", help)
-    checkpoint.laid_out(place, folder, remote_code=case.model.trust_remote_code)
+        return here
+    found = places.cached(source.hub or "", case.model.revision, site.environ)
+    if found is None:
+        at = f" --revision {case.model.revision}" if case.model.revision else ""
+        help = f"fetch it: `hf download {source.hub} {checkpoint.CONFIG}{at}`"
+        raise NoConfig(f"the Hub cache of this machine has no {checkpoint.CONFIG} of it", help)
+    return found
 
 
 def _question(case: _Case, config_dir: str | None) -> Question:
@@ -187,9 +189,8 @@ def _refusal(engine: _Engine, case: _Case, complaint: Complaint, folder: str) ->
     what = "the command line" if complaint.stage == "arguments" else "this configuration"
     code = "LD340" if complaint.stage == "arguments" else "LD341"
     field = ".".join(map(str, path[len(service.origin) :]))
-    help = (
-        f"change `{field}`, or leave it out" if field else "see the whole command line with `llmdeploy plan`"
-    )
+    whole = "compare config.json with the command line that `llmdeploy plan` shows"
+    help = f"change `{field}`, or leave it out" if field else whole
     return Diagnostic(code, f"{engine} refuses {what} of {case.name}: {_words(text)}", path, help)
 
 
