@@ -131,11 +131,9 @@ def _footnotes(columns: Sequence[Column], marks: Marks) -> Iterator[str]:
 
 
 def _since(claim: Claim) -> str | None:
-    if claim.by:
-        return f"by {claim.by}"
-    when = [claim.version, claim.date and (f"({claim.date})" if claim.version else claim.date)]
-    stated = " ".join(filter(None, when))
-    return f"since {stated}" if stated else None
+    release = claim.version or claim.by
+    stated = " ".join(filter(None, (release, f"({claim.date})" if release and claim.date else claim.date)))
+    return f"{'by' if claim.by else 'since'} {stated}" if stated else None
 
 
 def _sources(column: Column) -> Iterator[str]:
