@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from llmdeploy.catalog.versions import within
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.engines.limits import Limits
 from llmdeploy.plan.model import (
@@ -124,23 +126,37 @@ class Lowered:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A line of `llmdeploy engines`: a capability and what this engine says to it."""
+class Capability:
+    """A cell of `llmdeploy engines`: what the releases since <= version < until say to one question.
 
-    capability: str
+    `flags` (variables, where there is no flag) and `values` (of a registry, or of a flag with choices) are
+    what the catalog of flags proves it with.
+    """
+
+    name: str
     value: str
     source: str
+    since: str | None = None
+    until: str | None = None
+    flags: tuple[str, ...] = ()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def holds_for(self, version: str) -> bool:
+        return within(version, self.since, self.until)
+
+    @property
+    def has(self) -> bool:
+        """Whether it is more than a "no" with its reason."""
+        return re.match(r"no\b", self.value) is None
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An engine for people: `llmdeploy engines`."""
+    """An engine's name for people, and how it is kept."""
 
     title: str
-    best_for: str
     status: str
     """One word: maintained, archived, dormant."""
-    rows: tuple[Row, ...] = field(default=())
 
 
 class Engine(Protocol):
@@ -167,5 +183,9 @@ class Engine(Protocol):
         ...
 
     def card(self) -> Card:
-        """Describe the engine from its data."""
+        """Introduce the engine."""
+        ...
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """Return what each release can do: one cell, or one for each span of releases, to a question."""
         ...

@@ -114,7 +114,6 @@ class Table:
 
     name: str
     title: str
-    best_for: str
     status: Literal["maintained", "archived", "dormant"]
     lifecycle: Mapping[str, str]
     versions: tuple[str, ...]
@@ -148,7 +147,6 @@ class Table:
     sizes: Mapping[str, int]
     variables: tuple[str, ...]
     line: int
-    capabilities: tuple[tuple[str, str, str], ...]
 
 
 def probes_of(table: Table, version: str) -> Mapping[str, str]:
@@ -160,10 +158,11 @@ def probes_of(table: Table, version: str) -> Mapping[str, str]:
 
 def load(package: str) -> Table:
     """Read the `engine.yaml` beside a package's `__init__.py`; common.yaml has what all engines share."""
-    return table(_read(package, "engine.yaml"), _read("llmdeploy.engines", "common.yaml"))
+    return table(read(package, "engine.yaml"), read("llmdeploy.engines", "common.yaml"))
 
 
-def _read(package: str, name: str) -> Mapping[str, Any]:
+def read(package: str, name: str) -> Mapping[str, Any]:
+    """Return the data of a YAML file of a package."""
     text = (files(package) / name).read_text(encoding="utf-8")
     data: Mapping[str, Any] = yaml.load(text, _LOADER)
     return data
@@ -177,7 +176,6 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
     return Table(
         name=data["name"],
         title=data["title"],
-        best_for=data["best_for"],
         status=data["status"],
         lifecycle=data.get("lifecycle", {}),
         versions=tuple(data["versions"]),
@@ -211,9 +209,6 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         sizes=data["engine_args"].get("sizes", {}),
         variables=tuple(data.get("variables", ())),
         line=data["line"],
-        capabilities=tuple(
-            (row["capability"], row["value"], sources[row["source"]]) for row in data["capabilities"]
-        ),
     )
 
 

@@ -41,6 +41,7 @@ def outputs() -> dict[str, str]:
         "telling_defaults.json": as_list(checked("telling_defaults", telling_defaults())),
         "behaviours.json": as_list(checked("behaviours", behaviours())),
         "quantization.json": as_list(checked("quantization", quantization())),
+        "course_table.json": as_list(checked("course_table", course_table())),
     }
 
 
@@ -148,6 +149,15 @@ def flag_changes() -> list[Row]:
     for row in rows:
         row["name"] = row.pop("flag", None) or row.pop("env")
         row["source"] = sources.get(row["source"], row["source"]).format_map(row)
+    return rows
+
+
+def course_table() -> list[Row]:
+    source = read("course_table.yaml")
+    rows = []
+    for row in source["cells"]:
+        since = {key: str(value) for key, value in row.pop("since", {}).items()}
+        rows.append({**row, **since, "source": source["sources"][row["source"]]})
     return rows
 
 
