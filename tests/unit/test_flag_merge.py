@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -48,7 +49,7 @@ def test_every_release_unfolds_to_what_it_was(dumps):
 @given(DUMPS)
 def test_neighbouring_spans_differ(dumps):
     for spans in folded(dumps)["flags"].values():
-        for one, next_ in zip(spans, spans[1:], strict=False):
+        for one, next_ in pairwise(spans):
             bare = [{k: v for k, v in span.items() if k not in ("first", "last")} for span in (one, next_)]
             gap = int(next_["first"][2:]) - int(one["last"][2:]) > 1
             assert gap or json.dumps(bare[0]) != json.dumps(bare[1])
