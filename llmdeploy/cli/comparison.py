@@ -6,10 +6,10 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from llmdeploy.catalog.course_table import Claim
@@ -22,8 +22,7 @@ Marks = Mapping[tuple[str, str], str]
 """(engine, capability) -> the mark of a cell of which the course says what does not hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """What one release can do, and what the course said of its engine."""
 
     name: str

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Literal
 
 import yaml
+from msgspec import Struct, field
 
 from llmdeploy.catalog.versions import within
 from llmdeploy.plan.model import Api, Drain, Endpoint, Match, NativeRequest, User
@@ -33,8 +33,7 @@ def field_of(setting: str) -> str:
     return _FIELDS.get(setting, setting)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """How an engine spells one neutral setting: with a flag or a variable.
 
     With a `key` the value is written `key=value`. A `switch` stands for the setting by being there, with the
@@ -85,8 +84,7 @@ class Setting:
         return within(version, self.since, self.until)
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """An image for an accelerator, with `{version}` to be filled in; the first that matches is taken."""
 
     vendor: str
@@ -95,16 +93,14 @@ class Image:
     arch: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """What is said of a setting that has no counterpart and may be left out."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """The whole of an `engine.yaml`, in its words; schemas/engine.schema.json says what each is for.
 
     `limits` are rows of `engines.limits.Limits` for spans of releases. `owned_flags` and `owned_env` have

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from llmdeploy.plan.model import Why
 
@@ -13,8 +14,7 @@ Policy = Literal["maintained", "course"]
 is kept and capable of all that the model asks for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """One fork: where `need` is among a model's needs, `engines` are the candidates, the course's own first."""
 
     need: str
@@ -54,8 +54,7 @@ QUESTIONS = (
 OTHERWISE = ("vllm", "sglang")
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """Where the questions lead, and what was answered on the way there."""
 
     engines: tuple[str, ...]
@@ -63,8 +62,7 @@ class Leaf:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """The engine that was taken for a model; None where none will do. `passed` has (engine, why it was not taken)."""
 
     engine: str | None

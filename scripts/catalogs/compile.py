@@ -13,12 +13,12 @@ import json
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import yaml
+from msgspec.structs import asdict
 
 from llmdeploy.facts.config import facts
 

@@ -183,8 +183,9 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.engine}-{row.name}-{row.value or ''}")
 def test_a_row_is_true_of_every_release_of_the_catalog(row):
-    """What it says was dropped is there before, and not from then on; what is deprecated is still there."""
+    """What it says was dropped is there just before, and not from then on; what is deprecated is still there."""
     table = ENGINES[row.engine].table
+    before = []
     back = (0, 33) if row.name == "--disable-log-requests" else None
     for version in ENGINES[row.engine].releases():
         parser = parser_of(table, version)
@@ -195,12 +196,16 @@ def test_a_row_is_true_of_every_release_of_the_catalog(row):
         else:
             there = row.name in parser.catalog.registry("env", version)
         if row.removed is not None:
-            gone = order(row.removed) <= order(version)
-            assert there == (not gone or (back is not None and order(version) >= back)), version
+            if order(version) < order(row.removed):
+                before.append(there)
+            else:
+                assert there == (back is not None and order(version) >= back), version
         elif row.deprecated is not None and order(row.deprecated) <= order(version):
             assert there, version
         elif row.deprecated is None:
             assert not there, version
+    # From some release on it was there until it was dropped.
+    assert before == sorted(before) and all(before[-1:])
 
 
 def test_no_flag_has_two_rows():
