@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Literal
@@ -11,9 +12,6 @@ from msgspec import Struct, field
 
 from llmdeploy.catalog.versions import within
 from llmdeploy.plan.model import Api, Drain, Endpoint, Match, NativeRequest, User
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's, which takes a twentieth of the time."""
 
 _FIELDS = {
     "tensor": "parallel.tensor",
@@ -153,14 +151,26 @@ def probes_of(table: Table, version: str) -> Mapping[str, str]:
 
 
 def load(package: str) -> Table:
-    """Read the `engine.yaml` beside a package's `__init__.py`; common.yaml has what all engines share."""
-    return table(read(package, "engine.yaml"), read("llmdeploy.engines", "common.yaml"))
+    """Read the `engine.yaml` beside a package's `__init__.py`; common.yaml has what all engines share.
+
+    Our own engines' tables are read as `make catalogs` has compiled them: every command reads some.
+    """
+    return table(_compiled(package, "engine"), _compiled("llmdeploy.engines", "common"))
+
+
+def _compiled(package: str, name: str) -> Mapping[str, Any]:
+    compiled = files(package) / f"{name}.json"
+    if not compiled.is_file():
+        return read(package, f"{name}.yaml")
+    data: Mapping[str, Any] = json.loads(compiled.read_bytes())
+    return data
 
 
 def read(package: str, name: str) -> Mapping[str, Any]:
     """Return the data of a YAML file of a package."""
-    text = (files(package) / name).read_text(encoding="utf-8")
-    data: Mapping[str, Any] = yaml.load(text, _LOADER)
+
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's takes a twentieth of the time
+    data: Mapping[str, Any] = yaml.load((files(package) / name).read_text(encoding="utf-8"), loader)
     return data
 
 
