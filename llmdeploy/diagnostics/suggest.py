@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 MANY = 12
@@ -10,6 +9,8 @@ MANY = 12
 
 def closest(written: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Return the name that was probably meant; `cutoff` is how alike it must be, from 0 to 1."""
+    import difflib  # only a mistake needs it
+
     known = {name.lower().replace("-", "_"): name for name in names}
     found = difflib.get_close_matches(written.lower().replace("-", "_"), known, n=1, cutoff=cutoff)
     return known[found[0]] if found else None
