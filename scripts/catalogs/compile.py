@@ -40,6 +40,7 @@ def outputs() -> dict[str, str]:
         "flag_changes.json": as_list(checked("flag_changes", flag_changes())),
         "telling_defaults.json": as_list(checked("telling_defaults", telling_defaults())),
         "behaviours.json": as_list(checked("behaviours", behaviours())),
+        "framework.json": as_list(checked("framework", framework())),
         "quantization.json": as_list(checked("quantization", quantization())),
     }
 
@@ -125,6 +126,15 @@ def behaviours() -> list[Row]:
     for row in file["behaviours"]:
         source = "; ".join(file["sources"][name] for name in row.pop("sources"))
         rows.append({"field": None, **row, "source": source})
+    return rows
+
+
+def framework() -> list[Row]:
+    file = read("framework.yaml")
+    rows = []
+    for row in file["questions"]:
+        source = "; ".join(file["sources"][name] for name in row.pop("sources"))
+        rows.append({**row, "source": source})
     return rows
 
 
