@@ -63,8 +63,9 @@ schemas: dev ## Regenerate schemas/: ours from the models, vendored ones from th
 	mv .schema.json schemas/llm.schema.json
 	$(PY) scripts/vendor_schemas.py
 
-catalogs: dev ## Compile the reviewed catalog sources to the JSON that is read
+catalogs: oracles ## Compile the reviewed catalog sources, and ask the engines' parsers, for the JSON that is read
 	$(PY) scripts/catalogs/compile.py
+	$(PY) scripts/catalogs/flags
 
 clean: ## Remove .venv, .tools and caches
 	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis

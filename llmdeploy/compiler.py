@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from llmdeploy import checks
 from llmdeploy.checks import targets as target_checks
@@ -31,8 +33,7 @@ from llmdeploy.targets.base import Target
 _UNRESOLVABLE = frozenset({"LD110", "LD202", "LD203", "LD205", "LD208", "LD209", "LD211", "LD324"})
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """What a compilation gave. `plan` is None, and `artifacts` empty, where an error stands in the way."""
 
     source: Source

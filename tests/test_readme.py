@@ -61,6 +61,14 @@ def test_the_plan_that_it_shows_is_the_hybrids() -> None:
         assert line.partition("…")[0].rstrip() in plan, line
 
 
+def test_the_engines_that_it_shows_are_what_the_command_prints() -> None:
+    shown = next(block for block in blocks("console") if "llmdeploy engines" in block)
+    command, *lines = shown.splitlines()
+    assert command == "$ llmdeploy engines"
+    printed = iter(CliRunner().invoke(cli, ["engines"]).stdout.splitlines())
+    assert [line for line in lines if line not in ("", "…") and line not in printed] == []
+
+
 def test_it_lists_every_command() -> None:
     table = README[README.index("| command |") : README.index("Exit status")]
     assert {name for name in _COMMANDS if f"`{name}" in table} == set(_COMMANDS)

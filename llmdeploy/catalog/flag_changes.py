@@ -7,14 +7,14 @@ why; they reach back before the first release of the catalog.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from llmdeploy.catalog.rows import rows
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One row. `name` is a flag with its dashes, or a variable; with `field` and `value` that value of it alone."""
 
     engine: str

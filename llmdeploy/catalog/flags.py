@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct
 
 _HERE = Path(__file__).with_name("flags")
 
@@ -30,8 +31,7 @@ Type = Literal["text", "int", "float", "bool", "json", "size"]
 """`size` is a number that may end in k, M and the like; `json` takes an object and, of vLLM, dotted keys."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Struct, frozen=True):
     """One flag in one release."""
 
     name: str
@@ -59,8 +59,7 @@ class Flag:
         return (self.name, *self.aliases, *self.negations)
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     version: str
     how: Literal["live", "source"]
     """From the parser itself, imported; or read in its source."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from llmdeploy.catalog.rows import rows
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """One fork. `engines` are those that a yes leads to, the course's own first.
 
     `need` is the word of `needs` that says yes; None where all questions before were answered with no. `capability`

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Literal
+
+from msgspec import Struct
 
 from llmdeploy.catalog.rows import rows
 
 Vendor = Literal["nvidia", "amd", "intel", "habana", "cpu"]
 
 
-@dataclass(frozen=True, slots=True)
-class Gpu:
+class Gpu(Struct, frozen=True):
     """One kind of accelerator."""
 
     id: str

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
+from msgspec import Struct
+
 from llmdeploy.catalog.rows import rows
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFacts:
+class ModelFacts(Struct, frozen=True):
     """Facts of one checkpoint, from its config.json; None where the source does not state it.
 
     A field that stands under `text_config` there is of the language model.

@@ -6,15 +6,15 @@ Neutral settings are not here: each engine's own table spells those.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from llmdeploy.catalog.rows import rows
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
+class Spelling(Struct, frozen=True):
     """How one engine says it. A value of the engine's is the meaning's, times `times`, plus `plus`."""
 
     name: str
@@ -31,8 +31,7 @@ class Spelling:
     """Set where no value can be carried over: what to write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(Struct, frozen=True):
     """One thing that engines can be told."""
 
     name: str

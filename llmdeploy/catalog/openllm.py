@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from llmdeploy.catalog.rows import rows
 
 Literal = str | int | float | bool | list[object] | dict[str, object] | None
 
 
-@dataclass(frozen=True, slots=True)
-class BentoArg:
+class BentoArg(Struct, frozen=True):
     """A field of the Bento's `BentoArgs`, set by `bentoml serve --arg name=value`."""
 
     name: str
@@ -23,8 +23,7 @@ class BentoArg:
     default: Literal
 
 
-@dataclass(frozen=True, slots=True)
-class Bento:
+class Bento(Struct, frozen=True):
     """One directory of bentoml/openllm-models."""
 
     #: The full tag, "llama3.3:70b-instruct-c968".
@@ -55,8 +54,7 @@ class Bento:
     args: Mapping[str, BentoArg]
 
 
-@dataclass(frozen=True, slots=True)
-class Bentos:
+class Bentos(Struct, frozen=True):
     """All Bentos of one commit."""
 
     repository: str

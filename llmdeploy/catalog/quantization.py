@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from llmdeploy.catalog.hub import words
 from llmdeploy.catalog.rows import rows
 from llmdeploy.catalog.versions import within
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(Struct, frozen=True):
     """One way to run quantized weights.
 
     `make` quantizes plain weights while it loads them, to what llm.yaml calls `word`; `load` takes a

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from llmdeploy import catalog
 from llmdeploy.diagnostics import Diagnostic
@@ -17,8 +19,7 @@ from llmdeploy.spec.model import Spec
 from llmdeploy.targets.base import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """The parsed file with everything that stands beside it; `targets` are the ones to be built."""
 
     spec: Spec

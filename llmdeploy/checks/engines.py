@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llmdeploy.checks.context import Context
 from llmdeploy.engines.limits import Limits
@@ -11,8 +12,7 @@ from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.placement import pool_of
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """The engine of one model, on the pool it is placed on."""
 
     engine: str

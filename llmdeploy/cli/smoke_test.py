@@ -7,11 +7,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from llmdeploy.cli import common, deploying
 from llmdeploy.cli.programs import engine_bin_option
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 _CONTAINERS = ("docker", "compose")
 
 
-@dataclass(frozen=True, slots=True)
-class _Means:
+class _Means(Struct, frozen=True):
     """How it is asked: `against` a URL, with processes, or in containers as built for `target`."""
 
     spec: str

@@ -6,8 +6,9 @@ knows nor cares how the file was written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from llmdeploy.diagnostics.codes import CODES, Severity
 
@@ -24,16 +25,14 @@ class Place(StrEnum):
     KEY = "key"
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """A further fact; with a path where the other party of a conflict stands."""
 
     text: str
     path: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True):
     """One finding.
 
     `message` says what is wrong, lower case, names in backticks; `help` what to write instead. A path whose

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
+
+from msgspec.structs import replace
 
 from llmdeploy.diagnostics.model import Diagnostic, Path
 from llmdeploy.source import Source, Span

@@ -13,8 +13,9 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from llmdeploy.emit.artifact import Artifact
 
@@ -29,8 +30,7 @@ class WriteError(Exception):
         self.code, self.message, self.help = code, message, help
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """Paths relative to the output, sorted."""
 
     created: tuple[str, ...]

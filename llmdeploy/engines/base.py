@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from msgspec import Struct, field
+
+from llmdeploy.catalog.versions import within
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.engines.limits import Limits
 from llmdeploy.plan.model import (
@@ -26,8 +29,7 @@ WEIGHTS = "/models"
 """Where every engine finds the Hub cache (`HF_HOME`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Adapter:
+class Adapter(Struct, frozen=True):
     """A LoRA adapter: `path` is its directory in the container."""
 
     name: str
@@ -35,8 +37,7 @@ class Adapter:
     rank: int
 
 
-@dataclass(frozen=True, slots=True)
-class Speculation:
+class Speculation(Struct, frozen=True):
     """`method` is ngram, draft, eagle, eagle3, mtp or medusa; `model` a Hub id, or a path in the container."""
 
     method: str
@@ -44,8 +45,7 @@ class Speculation:
     model: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(Struct, frozen=True):
     """A further repository of the Hub that is fetched before the engine starts.
 
     Into `directory`, a path in the container, or else into the Hub cache like the model itself.
@@ -55,8 +55,7 @@ class Repository:
     directory: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """One model with every default decided, in neutral words.
 
     `model` is what the engine loads: a Hub id, or the path in the container of a local model. `values` has
@@ -101,8 +100,7 @@ class Settings:
         return any(key.lstrip("-").replace("_", "-") == flag for key in self.engine_args)
 
 
-@dataclass(frozen=True, slots=True)
-class Lowered:
+class Lowered(Struct, frozen=True):
     """What an engine makes of `Settings`. `launch` is meaningless where `diagnostics` has an error."""
 
     launch: Launch
@@ -123,24 +121,36 @@ class Lowered:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of `llmdeploy engines`: a capability and what this engine says to it."""
+class Capability(Struct, frozen=True):
+    """A cell of `llmdeploy engines`: what the releases since <= version < until say to one question.
 
-    capability: str
+    `flags` (variables, where there is no flag) and `values` (of a registry, or of a flag with choices) are
+    what the catalog of flags proves it with.
+    """
+
+    name: str
     value: str
     source: str
+    since: str | None = None
+    until: str | None = None
+    flags: tuple[str, ...] = ()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def holds_for(self, version: str) -> bool:
+        return within(version, self.since, self.until)
+
+    @property
+    def has(self) -> bool:
+        """Whether it is more than a "no" with its reason."""
+        return re.match(r"no\b", self.value) is None
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """An engine for people: `llmdeploy engines`."""
+class Card(Struct, frozen=True):
+    """An engine's name for people, and how it is kept."""
 
     title: str
-    best_for: str
     status: str
     """One word: maintained, archived, dormant."""
-    rows: tuple[Row, ...] = field(default=())
 
 
 class Engine(Protocol):
@@ -167,5 +177,9 @@ class Engine(Protocol):
         ...
 
     def card(self) -> Card:
-        """Describe the engine from its data."""
+        """Introduce the engine."""
+        ...
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        """Return what each release can do: one cell, or one for each span of releases, to a question."""
         ...

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from llmdeploy.catalog import Method
 from llmdeploy.catalog.versions import within
 
 
-@dataclass(frozen=True, slots=True)
-class Cuda:
+class Cuda(Struct, frozen=True):
     """The CUDA of the image, and which NVIDIA GPUs it has code for (90 is compute capability 9.0)."""
 
     version: str
@@ -21,16 +21,14 @@ class Cuda:
     highest: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Vision:
+class Vision(Struct, frozen=True):
     """Encoders whose heads are split over the tensor-parallel GPUs, and the argument that leaves them whole."""
 
     architectures: frozenset[str] = frozenset()
     whole: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Of one release. The defaults are those of an engine of which nothing is known."""
 
     cuda: Cuda | None = None

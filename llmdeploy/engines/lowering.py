@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 from llmdeploy.catalog import methods
 from llmdeploy.diagnostics import Diagnostic, Note
 from llmdeploy.emit.shell import join
-from llmdeploy.engines.base import WEIGHTS, Card, Lowered, Row, Settings
+from llmdeploy.engines.base import WEIGHTS, Capability, Card, Lowered, Settings
 from llmdeploy.engines.flags import Speller, Words, spell
 from llmdeploy.engines.limits import Limits, limits
 from llmdeploy.engines.table import Table, load, probes_of
@@ -26,12 +26,13 @@ class TableEngine:
     """An engine as far as its table goes. A subclass says the rest."""
 
     table: Table
+    package: str
     own: ClassVar[Mapping[str, Speller]] = {}
     """Settings that the table leaves to the engine's own code."""
 
     @classmethod
     def of(cls, package: str) -> Self:
-        return cls(load(package))
+        return cls(load(package), package)
 
     @property
     def name(self) -> str:
@@ -62,8 +63,12 @@ class TableEngine:
         return lower(settings, self.table, self.own)
 
     def card(self) -> Card:
-        rows = tuple(Row(*capability) for capability in self.table.capabilities)
-        return Card(self.table.title, self.table.best_for, self.table.status, rows)
+        return Card(self.table.title, self.table.status)
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        from llmdeploy.engines.capabilities import load
+
+        return load(self.package)
 
 
 def lower(settings: Settings, table: Table, own: Mapping[str, Speller] = MappingProxyType({})) -> Lowered:

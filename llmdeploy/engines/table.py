@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Literal
 
 import yaml
+from msgspec import Struct, field
 
 from llmdeploy.catalog.versions import within
 from llmdeploy.plan.model import Api, Drain, Endpoint, Match, NativeRequest, User
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's, which takes a twentieth of the time."""
 
 _FIELDS = {
     "tensor": "parallel.tensor",
@@ -33,8 +31,7 @@ def field_of(setting: str) -> str:
     return _FIELDS.get(setting, setting)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """How an engine spells one neutral setting: with a flag or a variable.
 
     With a `key` the value is written `key=value`. A `switch` stands for the setting by being there, with the
@@ -85,8 +82,7 @@ class Setting:
         return within(version, self.since, self.until)
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """An image for an accelerator, with `{version}` to be filled in; the first that matches is taken."""
 
     vendor: str
@@ -95,16 +91,14 @@ class Image:
     arch: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """What is said of a setting that has no counterpart and may be left out."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """The whole of an `engine.yaml`, in its words; schemas/engine.schema.json says what each is for.
 
     `limits` are rows of `engines.limits.Limits` for spans of releases. `owned_flags` and `owned_env` have
@@ -114,7 +108,6 @@ class Table:
 
     name: str
     title: str
-    best_for: str
     status: Literal["maintained", "archived", "dormant"]
     lifecycle: Mapping[str, str]
     versions: tuple[str, ...]
@@ -148,7 +141,6 @@ class Table:
     sizes: Mapping[str, int]
     variables: tuple[str, ...]
     line: int
-    capabilities: tuple[tuple[str, str, str], ...]
 
 
 def probes_of(table: Table, version: str) -> Mapping[str, str]:
@@ -159,13 +151,26 @@ def probes_of(table: Table, version: str) -> Mapping[str, str]:
 
 
 def load(package: str) -> Table:
-    """Read the `engine.yaml` beside a package's `__init__.py`; common.yaml has what all engines share."""
-    return table(_read(package, "engine.yaml"), _read("llmdeploy.engines", "common.yaml"))
+    """Read the `engine.yaml` beside a package's `__init__.py`; common.yaml has what all engines share.
+
+    Our own engines' tables are read as `make catalogs` has compiled them: every command reads some.
+    """
+    return table(_compiled(package, "engine"), _compiled("llmdeploy.engines", "common"))
 
 
-def _read(package: str, name: str) -> Mapping[str, Any]:
-    text = (files(package) / name).read_text(encoding="utf-8")
-    data: Mapping[str, Any] = yaml.load(text, _LOADER)
+def _compiled(package: str, name: str) -> Mapping[str, Any]:
+    compiled = files(package) / f"{name}.json"
+    if not compiled.is_file():
+        return read(package, f"{name}.yaml")
+    data: Mapping[str, Any] = json.loads(compiled.read_bytes())
+    return data
+
+
+def read(package: str, name: str) -> Mapping[str, Any]:
+    """Return the data of a YAML file of a package."""
+
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's takes a twentieth of the time
+    data: Mapping[str, Any] = yaml.load((files(package) / name).read_text(encoding="utf-8"), loader)
     return data
 
 
@@ -177,7 +182,6 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
     return Table(
         name=data["name"],
         title=data["title"],
-        best_for=data["best_for"],
         status=data["status"],
         lifecycle=data.get("lifecycle", {}),
         versions=tuple(data["versions"]),
@@ -211,9 +215,6 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         sizes=data["engine_args"].get("sizes", {}),
         variables=tuple(data.get("variables", ())),
         line=data["line"],
-        capabilities=tuple(
-            (row["capability"], row["value"], sources[row["source"]]) for row in data["capabilities"]
-        ),
     )
 
 

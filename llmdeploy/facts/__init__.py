@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from llmdeploy.catalog import ModelFacts
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """`models` by source as llm.yaml spells it; `files` the texts of named files, None where one cannot be read.
 
     `directories` tells of each local source whether it is there, `ranks` of LoRA adapters among them their rank.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 _ALGORITHMS = {"FP8": "fp8", "NVFP4": "nvfp4", "MXFP8": "mxfp8", "MIXED_PRECISION": "mixed"}
 """How ModelOpt calls a scheme -> how we do. `mixed` is several schemes in one checkpoint."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True):
     """`format` is config.json's quant_method, and behind a `/` the scheme where one method has several."""
 
     format: str = "plain"

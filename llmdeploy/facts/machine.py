@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from llmdeploy import catalog
 from llmdeploy.runtime.runner import CannotRun, NotInstalled, Runner
@@ -25,8 +26,7 @@ _DRIVER_LEAVES = 0.98
 ROCM_SMI = ("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--json")
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(Struct, frozen=True):
     """One GPU. `known` is its row of the catalog; memory and capability are what the tool says, or None."""
 
     vendor: str
@@ -37,8 +37,7 @@ class Card:
     known: catalog.Gpu | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """`cards` in the order of their index; without any, `problems` says what was tried."""
 
     cards: tuple[Card, ...]

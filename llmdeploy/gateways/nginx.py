@@ -7,21 +7,20 @@ that fit, an exact one wins, then the longest.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llmdeploy.emit.template import render
 from llmdeploy.plan.model import Endpoint, Match, Plan, Route
 
 
-@dataclass(frozen=True, slots=True)
-class _Location:
+class _Location(Struct, frozen=True):
     pattern: str
     upstream: str
     rewrite: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Pool:
+class _Pool(Struct, frozen=True):
     name: str
     addresses: tuple[str, ...]
 

@@ -7,7 +7,8 @@ engine. So a new field, quantization or GPU needs no second table of who can do 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from llmdeploy import checks
 from llmdeploy.catalog.framework import Question

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llmdeploy import catalog
 from llmdeploy.spec.model import Pool, Spec
@@ -11,8 +12,7 @@ from llmdeploy.spec.model import Pool, Spec
 _RESOURCES = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu"}
 
 
-@dataclass(frozen=True, slots=True)
-class Hardware:
+class Hardware(Struct, frozen=True):
     """One pool. `memory_gib` is of one GPU, or of the node where `vendor` is cpu; `count` is GPUs per node."""
 
     name: str

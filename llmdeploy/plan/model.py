@@ -7,16 +7,16 @@ and a target only spells what stands here. Sizes are GiB, times are seconds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 Path = tuple[str | int, ...]
 """Where in llm.yaml a value comes from; same shape as `diagnostics.Path`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Why:
+class Why(Struct, frozen=True):
     """A derived value and its reason, as `llmdeploy plan` prints it."""
 
     setting: str
@@ -24,8 +24,7 @@ class Why:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """A credential by reference; its value is never known to the compiler.
 
     `env` is the variable that holds it on a docker or Compose host; `kubernetes` is (Secret's name, key).
@@ -37,8 +36,7 @@ class Secret:
     origin: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """An HTTP request that answers 200 when it holds."""
 
     path: str
@@ -47,8 +45,7 @@ class Probe:
     failures: int
 
 
-@dataclass(frozen=True, slots=True)
-class Probes:
+class Probes(Struct, frozen=True):
     """`startup` may fail for `ready_timeout_s` in all; the others begin when it has passed once."""
 
     startup: Probe
@@ -56,8 +53,7 @@ class Probes:
     liveness: Probe
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(Struct, frozen=True):
     """How long a stop may take: leave the endpoints, finish what runs, and then some. Seconds.
 
     `grace_s` >= `pre_stop_s` + `drain_s` + 15 always holds.
@@ -68,14 +64,12 @@ class Drain:
     grace_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     uid: int
     gid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Gpus:
+class Gpus(Struct, frozen=True):
     """What one replica takes from its pool. On a CPU pool `count` is 0 and `resource` None.
 
     `resource` is the Kubernetes extended resource. `devices` has one tuple of host device ids for each
@@ -105,8 +99,7 @@ class MountKind(StrEnum):
     """One small text file that travels with the artifacts: `Mount.source` is the name of a `TextFile`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """Something the engine's container sees at `target`.
 
     `source` of a MODEL is a host path: absolute, `~/…`, or relative to llm.yaml; `origin` is where that asks for it.
@@ -119,16 +112,14 @@ class Mount:
     origin: Path = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TextFile:
+class TextFile(Struct, frozen=True):
     """A file whose text travels with the artifacts (a chat template)."""
 
     name: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
+class Download(Struct, frozen=True):
     """Fetches the weights into the WEIGHTS mount, before the engine starts, with the engine's own image.
 
     The only container that has a Hub token and a way out to the network. `command` is a whole argv.
@@ -140,15 +131,13 @@ class Download:
     token_env: str = "HF_TOKEN"
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(Struct, frozen=True):
     """An image that no registry has: `files` is its build context, with a `Dockerfile`."""
 
     files: tuple[TextFile, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Struct, frozen=True):
     """An engine's whole difference: what runs in the container.
 
     `entrypoint` is spelled out, so that nothing rests on an image's default. `secret_env` holds variables
@@ -167,8 +156,7 @@ class Launch:
         return (*self.entrypoint, *self.args)
 
 
-@dataclass(frozen=True, slots=True)
-class NativeRequest:
+class NativeRequest(Struct, frozen=True):
     """A request of an engine's own API, as its own clients send it: a POST whose answer keeps to a JSON Schema.
 
     In `body`, the texts "{prompt}", "{schema}" and "{schema_text}" stand for the question, the schema, and the
@@ -181,8 +169,7 @@ class NativeRequest:
     answer: tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Api:
+class Api(Struct, frozen=True):
     """How an engine's API differs from OpenAI's, for those who ask it.
 
     `named`: it serves the names of llm.yaml, and not any name. `response_format` is a form like that of
@@ -194,8 +181,7 @@ class Api:
     native: tuple[NativeRequest, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """One model, as it will run. Every replica is the same."""
 
     name: str
@@ -237,16 +223,14 @@ class Match(StrEnum):
     EXACT = "exact"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """A path of the engine that a route lets through. `/` is always EXACT."""
 
     path: str
     match: Match
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """`path` is stripped: `/batch` + `/v1/models` reaches `service` as `/v1/models`.
 
     Only `endpoints` pass, all else is 404 at the gateway. `path` has no trailing slash.
@@ -258,8 +242,7 @@ class Route:
     origin: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(Struct, frozen=True):
     """The way in. `auth` is the key that the engines themselves check."""
 
     host: str | None = None
@@ -268,8 +251,7 @@ class Gateway:
     idle_timeout_s: int = 600
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(Struct, frozen=True):
     """The Hub cache. `path` is a host directory (docker, Compose); None is a named volume."""
 
     path: str | None = None
@@ -278,8 +260,7 @@ class Storage:
     access: str = "ReadWriteOnce"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """Everything that a target needs.
 
     `options` has each target's own section of llm.yaml, as that target's spec model. `spec_dir` is the way

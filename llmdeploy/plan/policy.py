@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal
+
+from msgspec import Struct
 
 from llmdeploy.catalog.framework import Question, questions
 from llmdeploy.plan.model import Why
@@ -15,8 +16,7 @@ Policy = Literal["maintained", "course"]
 first engine of that leaf that is maintained and capable of all that the model asks for."""
 
 
-@dataclass(frozen=True, slots=True)
-class PassedOver:
+class PassedOver(Struct, frozen=True):
     """An engine that was not taken. No remedy makes one maintained."""
 
     engine: str
@@ -24,8 +24,7 @@ class PassedOver:
     remedy: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """The engine that was taken for a model; None where none will do."""
 
     engine: str | None

@@ -7,8 +7,9 @@ makes or loads × what the accelerator can run. The check reports the answer, `r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from llmdeploy.catalog import Method, ModelFacts, formats
 from llmdeploy.catalog.hub import words
@@ -27,8 +28,7 @@ class Problem(Enum):
     NOT_ON_ACCELERATOR = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """`method` is how the weights are run, where that is known; `flag` what the engine is told."""
 
     method: Method | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmdeploy.catalog.flag_changes import Change, changed_values
+from llmdeploy.catalog.flag_changes import Change, change, changed_values
 from llmdeploy.catalog.flags import Flag
 from llmdeploy.catalog.versions import order
 from llmdeploy.engines.arguments.parser import Parser
@@ -17,15 +17,16 @@ def changes(
     subject: str, inner: str, value: Any, was: Flag | None, now: Flag, after: Parser, before: Parser | None
 ) -> Iterator[Item]:
     """Yield what is no longer the same about a flag that both releases have."""
-    for row in changed_values(after.engine, now.name):
-        if _speaks_of(row, inner, value) and _between(row.removed or row.deprecated, before, after):
-            gone = "is no longer taken" if row.removed else f"is deprecated{_until(row)}"
-            yield Item(Kind.CHANGED, subject, None, f"`{row.value}` {gone}: {row.help}", row.source)
+    for one in changed_values(after.engine, now.name):
+        if _speaks_of(one, inner, value) and _between(one.removed or one.deprecated, before, after):
+            gone = "is no longer taken" if one.removed else f"is deprecated{_until(one)}"
+            yield Item(Kind.CHANGED, subject, None, f"`{one.value}` {gone}: {one.help}", one.source)
     if was is None:
         return
     if was.deprecated is None and now.deprecated is not None:
-        yield Item(Kind.CHANGED, subject, None, f"deprecated: {now.deprecated}")
-    if (was.kind, was.type) != (now.kind, now.type):
+        row = change(after.engine, now.name)
+        yield Item(Kind.CHANGED, subject, None, f"deprecated: {row.help}" if row else now.deprecated)
+    if (was.kind, was.type) != (now.kind, now.type) and not _is_wider(was, now):
         yield Item(Kind.CHANGED, subject, None, f"it takes {_takes(now)}; it took {_takes(was)}")
     lost = [text for text in _texts(value) if text in was.choices and now.choices and text not in now.choices]
     if lost:
@@ -33,6 +34,11 @@ def changes(
         yield Item(Kind.CHANGED, subject, None, f"`{lost[0]}` is no longer taken; {legal} are")
     if not inner and was.default != now.default and _is(value, now.default):
         yield Item(Kind.SPARE, subject, None, "it is the default now")
+
+
+def _is_wider(was: Flag, now: Flag) -> bool:
+    """Tell whether what was taken still is: a size may have a suffix, and need not."""
+    return was.kind == now.kind and (was.type, now.type) == ("int", "size")
 
 
 def _texts(value: Any) -> list[str]:

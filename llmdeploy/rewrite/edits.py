@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from llmdeploy.diagnostics import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(Struct, frozen=True):
     """Set a value. A key that is not there yet is put behind the first of `after` that is, else at the end."""
 
     path: Path
@@ -22,8 +22,7 @@ class Put:
 AS_WRITTEN: Any = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Rename:
+class Rename(Struct, frozen=True):
     """Give a key another name. Without a `value` its own stays as it is written."""
 
     path: Path
@@ -31,8 +30,7 @@ class Rename:
     value: Any = AS_WRITTEN
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(Struct, frozen=True):
     """Take an entry out. A comment on its lines stays, on a line of its own."""
 
     path: Path

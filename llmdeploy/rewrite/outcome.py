@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llmdeploy.compiler import Result
 from llmdeploy.diagnostics.redact import redact_line
@@ -16,8 +17,7 @@ from llmdeploy.source import Source
 Compile = Callable[[str], Result]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The file before and after, each compiled."""
 
     rewrites: tuple[Rewrite, ...]

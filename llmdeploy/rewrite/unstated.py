@@ -56,10 +56,13 @@ def other_defaults(way: Way, before: Parser, after: Parser) -> Iterator[Item]:
         if row.engine != way.after.name or row.flag in given or (field is not None and way.says(field)):
             continue
         was, now = before.find(row.flag), after.find(row.flag)
-        if was is not None and now is not None and was.flag.default != now.flag.default:
-            change = f"{_default(was.flag)} → {_default(now.flag)}"
+        if was is None or now is None:
+            continue
+        ends = _default(was.flag), _default(now.flag)
+        if ends[0] != ends[1]:
+            change = " → ".join(ends)
             yield Item(Kind.DEFAULT, f"{bare(row.flag)} (not given): {change}", why=row.why)
 
 
 def _default(flag: Flag) -> str:
-    return "left to the engine" if flag.default is None else shown(flag.default)
+    return "left to the engine" if flag.default in (None, "", {}, "{}") else shown(flag.default)

@@ -22,6 +22,7 @@ from llmdeploy.rewrite.way import Way
 
 _SAME_VALUE = re.compile(r"engine_args: \{(?P<key>[a-z0-9._-]+): …\}")
 _THIS_VALUE = re.compile(r"engine_args: \{(?P<key>[a-z0-9._-]+): (?P<value>[a-z0-9._-]+)\}")
+_ENTRY = re.compile(r"(?P<key>[a-z0-9._-]+): (?P<value>[a-z0-9._-]+)")
 _OFF = ("0", "false", "")
 
 
@@ -92,7 +93,7 @@ def _argument(way: Way, before: Parser | None, after: Parser, key: str, value: A
         new = way.shown(("engine_args", name), value)
         way.say(Kind.RENAMED, way.shown(path, value), new, why="this spelling has gone")
     else:
-        _gone(way, after, key, value, found.flag.name if found else spelling)
+        _gone(way, after, key, value, found.flag.name if found and not found.negated else spelling)
 
 
 def _gone(way: Way, after: Parser, key: str, value: Any, name: str) -> None:
@@ -107,15 +108,34 @@ def _gone(way: Way, after: Parser, key: str, value: Any, name: str) -> None:
     if row is None or not (row.write or row.use):
         way.remove(path)
         way.say(Kind.GONE, subject, why=why, source=source)
-    elif row.because is not None or len(row.write) != 1 or ":" in row.write[0]:
+    elif (entries := _instead(row, value)) is None:
         way.say(Kind.BY_HAND, subject, why=f"{gone}: {row.help}", source=source)
-    elif way.says(("engine_args", row.write[0])):
-        way.remove(path)
-        way.say(Kind.GONE, subject, why=f"{gone}; `{row.write[0]}` says it already", source=source)
     else:
-        way.rename(path, row.write[0])
-        new = way.shown(("engine_args", row.write[0]), value)
+        _replace(way, path, entries)
+        new = ", ".join(way.shown(("engine_args", name), said) for name, said in entries.items())
         way.say(Kind.RENAMED, subject, new, why=gone, source=source)
+
+
+def _instead(row: Change, value: Any) -> dict[str, Any] | None:
+    """Return what stands for a flag, where the row leaves no choice and has nothing to add."""
+    if row.because is not None:
+        return None
+    entries = [_ENTRY.fullmatch(each) for each in row.write]
+    if value is True and all(entries):
+        return {entry["key"]: entry["value"] for entry in entries if entry}
+    return {row.write[0]: value} if len(row.write) == 1 and ":" not in row.write[0] else None
+
+
+def _replace(way: Way, path: Path, entries: Mapping[str, Any]) -> None:
+    """Write entries where one was; what is stated already stays as it is."""
+    missing = {name: value for name, value in entries.items() if not way.says(("engine_args", name))}
+    if not missing:
+        way.remove(path)
+    for number, (name, value) in enumerate(missing.items()):
+        if number == 0:
+            way.rename(path, name, *([] if value == way.entries("engine_args")[str(path[1])] else [value]))
+        else:
+            way.put(("engine_args", name), value)
 
 
 def _older(name: str, after: Parser) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from llmdeploy.diagnostics import Path
 from llmdeploy.diagnostics.redact import MASK, is_secret, redact
@@ -17,8 +18,7 @@ _ORDER = tuple(Model.model_fields)
 """The order in which the fields of a model are documented."""
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """`stated` is the model as llm.yaml has it; paths are below the model."""
 
     model: str

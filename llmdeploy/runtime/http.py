@@ -10,9 +10,10 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
 
 _BLOCK = 65536
 _LARGEST = 8 << 20
@@ -22,8 +23,7 @@ class Unreachable(Exception):  # noqa: N818  a reason, read as "unreachable: …
     """No whole answer came in time; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     status: int
     body: bytes
 
@@ -54,8 +54,7 @@ class Rejected(Exception):  # noqa: N818  an answer, not a defect of ours
         self.answer = answer
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(Struct, frozen=True):
     """Asks below one base URL. `deadline_s` is for one answer as a whole, not between two of its bytes."""
 
     base: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llmdeploy import catalog
 from llmdeploy.engines.limits import Limits
@@ -29,8 +30,7 @@ _ROOM = 1.3
 """Memory for each byte of weights, so that a KV cache is left."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     source: str
     gpus: int
     context: int | None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from llmdeploy.catalog import Gpu
 from llmdeploy.facts.machine import Card
@@ -21,8 +22,7 @@ class UndeclarableError(ValueError):
     """A card that the catalog lacks and whose tool does not say enough to declare it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(Struct, frozen=True):
     """One entry of `gpus`. `memory_gib` and `capability` are of one GPU; `free` how many there are to use."""
 
     name: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from msgspec import Struct, field
 from pydantic import BaseModel
 
 from llmdeploy.diagnostics import Diagnostic
@@ -22,16 +22,14 @@ class Feature(StrEnum):
     BUILD = "an image that is built on the spot"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """A line of the commands that the output's README shows."""
 
     command: str
     comment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Guide:
+class Guide(Struct, frozen=True):
     """What the output's README says of a target. Commands are run in the directory of that README.
 
     `base_url` is where the routes are reached; without a gateway, where the first engine is, at no prefix.

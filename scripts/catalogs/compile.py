@@ -1,4 +1,4 @@
-"""Compile the reviewed sources beside this file to the JSON that `llmdeploy.catalog` reads.
+"""Compile the reviewed sources beside this file, and the engines' tables, to the JSON that llmdeploy reads.
 
     python scripts/catalogs/compile.py            # writes
     python scripts/catalogs/compile.py --check    # exit status 1 where a file would change
@@ -13,18 +13,19 @@ import json
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import yaml
+from msgspec.structs import asdict
 
 from llmdeploy.facts.config import facts
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-CATALOG = ROOT / "llmdeploy" / "catalog"
+PACKAGE = ROOT / "llmdeploy"
+CATALOG = PACKAGE / "catalog"
 SCHEMAS = ROOT / "schemas" / "catalog"
 
 Row = dict[str, Any]
@@ -33,16 +34,26 @@ Row = dict[str, Any]
 def outputs() -> dict[str, str]:
     """Every file that this script owns, by name, as it should be now."""
     return {
-        "gpus.json": as_list(checked("gpus", gpus())),
-        "models.json": as_list(checked("models", models())),
-        "gated.json": as_list(checked("gated", read("gated.yaml"))),
-        "meanings.json": as_list(checked("meanings", meanings())),
-        "flag_changes.json": as_list(checked("flag_changes", flag_changes())),
-        "telling_defaults.json": as_list(checked("telling_defaults", telling_defaults())),
-        "behaviours.json": as_list(checked("behaviours", behaviours())),
-        "framework.json": as_list(checked("framework", framework())),
-        "quantization.json": as_list(checked("quantization", quantization())),
+        "catalog/gpus.json": as_list(checked("gpus", gpus())),
+        "catalog/models.json": as_list(checked("models", models())),
+        "catalog/gated.json": as_list(checked("gated", read("gated.yaml"))),
+        "catalog/meanings.json": as_list(checked("meanings", meanings())),
+        "catalog/flag_changes.json": as_list(checked("flag_changes", flag_changes())),
+        "catalog/telling_defaults.json": as_list(checked("telling_defaults", telling_defaults())),
+        "catalog/behaviours.json": as_list(checked("behaviours", behaviours())),
+        "catalog/framework.json": as_list(checked("framework", framework())),
+        "catalog/quantization.json": as_list(checked("quantization", quantization())),
+        "catalog/course_table.json": as_list(checked("course_table", course_table())),
+        **{
+            path.with_suffix(".json").relative_to(PACKAGE).as_posix(): one_line(path)
+            for path in (*PACKAGE.glob("engines/*/engine.yaml"), PACKAGE / "engines/common.yaml")
+        },
     }
+
+
+def one_line(path: Path) -> str:
+    """An engine's table as it is read: every command reads some, and YAML takes 25 times as long."""
+    return json.dumps(yaml.safe_load(path.read_text()), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def gpus() -> list[Row]:
@@ -161,6 +172,15 @@ def flag_changes() -> list[Row]:
     return rows
 
 
+def course_table() -> list[Row]:
+    source = read("course_table.yaml")
+    rows = []
+    for row in source["cells"]:
+        since = {key: str(value) for key, value in row.pop("since", {}).items()}
+        rows.append({**row, **since, "source": source["sources"][row["source"]]})
+    return rows
+
+
 def read(name: str) -> Any:
     return yaml.safe_load((HERE / name).read_text())
 
@@ -180,12 +200,12 @@ def as_list(rows: Iterable[Row]) -> str:
 
 
 def main(argv: list[str]) -> int:
-    stale = [n for n, text in outputs().items() if not (p := CATALOG / n).exists() or p.read_text() != text]
+    stale = [n for n, text in outputs().items() if not (p := PACKAGE / n).exists() or p.read_text() != text]
     if "--check" in argv:
         print(*(f"{name} is stale: run {Path(__file__).name}" for name in stale), sep="\n", file=sys.stderr)
         return 1 if stale else 0
     for name in stale:
-        (CATALOG / name).write_text(outputs()[name])
+        (PACKAGE / name).write_text(outputs()[name])
         print(f"wrote {name}")
     return 0
 

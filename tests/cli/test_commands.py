@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import re
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -139,6 +145,87 @@ def test_engines_come_from_the_data() -> None:
     engines = json.loads(invoke("engines", "--format", "json").stdout)
     assert list(engines) == ["vllm", "sglang", "tgi", "openllm"]
     assert all(row["source"] for engine in engines.values() for row in engine["rows"])
+    gone = {c["capability"]: c for c in engines["vllm"]["course"] if c["verdict"] != "holds"}
+    assert gone["prefix caching"] | {"source": ""} == {
+        "capability": "prefix caching",
+        "engine": "vllm",
+        "said": "manual",
+        "verdict": "outdated",
+        "source": "",
+        "version": "0.8.0",
+        "by": None,
+        "date": None,
+        "why": "the V1 engine became the default, and it caches prefixes unless told otherwise",
+    }
+
+
+def test_engines_as_json_have_every_span_and_of_one_release_what_holds_for_it() -> None:
+    (vllm,) = json.loads(invoke("engines", "--engine", "vllm", "--format", "json").stdout).values()
+    spans = [(r["since"], r["until"], r["has"]) for r in vllm["rows"] if r["capability"] == "GGUF"]
+    assert spans == [(None, "0.24.0", True), ("0.24.0", None, False)]
+    (vllm,) = json.loads(invoke("engines", "--engine", "vllm=0.33.0", "--format", "json").stdout).values()
+    assert [row["value"] for row in vllm["rows"] if row["capability"] == "GGUF"] == [
+        "no, only with vllm-gguf-plugin"
+    ]
+    assert vllm["version"] == "0.33.0"
+
+
+def test_engines_stand_side_by_side_on_a_page_with_a_footnote_for_each_mark() -> None:
+    text = invoke("engines").stdout
+    assert max(map(len, text.splitlines())) <= 100
+    head, *rows = text.splitlines()
+    assert head.split() == ["vllm", "sglang", "tgi", "openllm"]
+    starts = [head.index(name) for name in head.split()]
+    for row in rows[: rows.index("* no longer what the course's table of 2025 says:")]:
+        assert all(row[start - 2 : start].strip() == "" for start in starts), row
+    marks = re.findall(r"(?<= )\*\d+(?!\S)", text[: text.index("* no longer")])
+    notes = re.findall(r"^(\*\d+) ", text, re.MULTILINE)
+    assert notes
+    assert sorted(marks) == sorted(notes)
+    assert "\x1b" not in text
+
+
+def test_one_engine_is_shown_at_the_release_that_is_asked_for() -> None:
+    old = invoke("engines", "--engine", "vllm=0.32.0").stdout
+    new = invoke("engines", "--engine", "vllm").stdout
+    assert ("vLLM 0.32.0" in old, "Medusa" in old) == (True, True)
+    assert ("vLLM 0.33.0" in new, "Medusa" in new) == (True, False)
+    assert "--enable-lora --lora-modules" in new
+    assert "where this comes from" not in new
+    assert "vllm/config/speculative.py" in invoke("engines", "--engine", "vllm", "--sources").stdout
+
+
+@pytest.mark.parametrize(
+    ("asked", "known"),
+    [("vlm", "vllm, sglang, tgi, openllm"), ("tgi=1.4", "3.3.7"), ("vllm=", "0.33.0"), ("=0.33.0", "vllm")],
+)
+def test_an_unknown_engine_or_release_is_told_what_is_known(asked: str, known: str) -> None:
+    result = invoke("engines", "--engine", asked)
+    assert result.exit_code == 2
+    assert known in result.output
+
+
+def on_a_terminal(*arguments: str, **variables: str) -> str:
+    """What a terminal of 120 columns gets to see."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 120, 0, 0))
+    env = {"PATH": os.environ["PATH"], "TERM": "xterm", **variables}
+    shown = bytearray()
+    with subprocess.Popen([sys.executable, "-m", "llmdeploy", *arguments], stdout=theirs, env=env):
+        os.close(theirs)
+        # On Linux the end of a terminal that nobody writes to any more is an error.
+        with contextlib.suppress(OSError):
+            while read := os.read(ours, 4096):
+                shown += read
+    os.close(ours)
+    return shown.decode()
+
+
+def test_engines_have_colour_and_its_width_on_a_terminal_alone() -> None:
+    shown = on_a_terminal("engines")
+    assert "\x1b[1m" in shown
+    assert 100 < max(len(line) for line in shown.splitlines() if "\x1b" not in line) <= 120
+    assert "\x1b" not in on_a_terminal("engines", NO_COLOR="1")
 
 
 def test_a_mistyped_command_is_guessed() -> None:

@@ -6,10 +6,10 @@ import json
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support import plans
 from support.recording_docker import Created, Docker
 from support.tools import Run

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support import specs
 
+from llmdeploy.catalog.course_table import claims
 from llmdeploy.catalog.framework import questions
 from llmdeploy.diagnostics.pages import page
 from llmdeploy.plan.model import Service
@@ -60,6 +61,22 @@ def test_every_need_has_its_question_and_the_course_s_answer_comes_first():
 def test_every_leaf_has_an_engine_that_is_maintained():
     for question in questions():
         assert "maintained" in {ENGINES[name].card().status for name in question.engines}, question
+
+
+def test_every_engine_of_a_leaf_can_do_what_the_question_asks_for():
+    """By the table that `llmdeploy engines` shows, in the release that would be taken."""
+    asked = {question.capability: question.engines for question in questions() if question.capability}
+    assert asked
+    for capability, engines in asked.items():
+        for name in engines:
+            cells = [cell for cell in ENGINES[name].capabilities() if cell.name == capability]
+            (now,) = (cell for cell in cells if cell.holds_for(ENGINES[name].versions[0]))
+            assert now.has, (capability, name)
+
+
+def test_the_course_s_answers_are_the_engines_of_its_row_best_for():
+    best = {claim.engine for claim in claims() if claim.capability == "best for"}
+    assert {question.engines[0] for question in questions()} == best
 
 
 @pytest.mark.parametrize(("policy", "engine"), [("course", "tgi"), ("maintained", "vllm")])

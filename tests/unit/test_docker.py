@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from support import plans
 
 from llmdeploy.plan.model import Gateway, Gpus, Plan, Secret

@@ -54,7 +54,7 @@ def test_what_engines_share_fits_the_schema_too():
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_source_is_cited(engine):
     table = raw(engine)
-    cited = {row["source"] for row in (*table["settings"].values(), *table["limits"], *table["capabilities"])}
+    cited = {row["source"] for row in (*table["settings"].values(), *table["limits"])}
     assert cited <= set(table["sources"])
 
 
@@ -126,11 +126,3 @@ def test_grace_covers_the_drain(engine):
 def test_flag_belongs_to_a_range_of_versions(version, within):
     row = Setting("context", "somewhere", flag="--x", since="0.32.0", until="0.33.0")
     assert row.in_version(version) is within
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_card_answers_the_same_questions(engine):
-    asked = {"continuous batching", "prefix caching", "structured output", "quantization", "accelerators"}
-    card = ENGINES[engine].card()
-    assert asked <= {row.capability for row in card.rows}
-    assert all(row.source for row in card.rows)

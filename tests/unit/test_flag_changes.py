@@ -9,6 +9,7 @@ import pytest
 from support.settings import ENGINES, settings
 
 from llmdeploy.catalog.flag_changes import all_changes, change
+from llmdeploy.catalog.versions import order
 from llmdeploy.engines.arguments.parser import owned, parser_of
 from llmdeploy.engines.arguments.spelling import is_name, split
 from llmdeploy.spec.model import Model
@@ -181,16 +182,30 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.engine}-{row.name}-{row.value or ''}")
-def test_a_row_is_true_of_the_catalog(row):
-    """What a row says was dropped is not in the newest release, unless it came back; what is deprecated is."""
+def test_a_row_is_true_of_every_release_of_the_catalog(row):
+    """What it says was dropped is there just before, and not from then on; what is deprecated is still there."""
     table = ENGINES[row.engine].table
-    parser = parser_of(table, table.versions[0])
-    if row.name.startswith("-"):
-        is_there = parser.find(row.name) is not None
-    else:
-        is_there = row.name in parser.catalog.registry("env", parser.release)
-    came_back = row.name == "--disable-log-requests"
-    assert is_there == (row.deprecated is not None or row.value is not None or came_back)
+    before = []
+    back = (0, 33) if row.name == "--disable-log-requests" else None
+    for version in ENGINES[row.engine].releases():
+        parser = parser_of(table, version)
+        if row.value is not None and row.field is None:
+            there = row.value in parser.catalog.registry("load_format", version)
+        elif row.name.startswith("-"):
+            there = parser.find(row.name) is not None
+        else:
+            there = row.name in parser.catalog.registry("env", version)
+        if row.removed is not None:
+            if order(version) < order(row.removed):
+                before.append(there)
+            else:
+                assert there == (back is not None and order(version) >= back), version
+        elif row.deprecated is not None and order(row.deprecated) <= order(version):
+            assert there, version
+        elif row.deprecated is None:
+            assert not there, version
+    # From some release on it was there until it was dropped.
+    assert before == sorted(before) and all(before[-1:])
 
 
 def test_no_flag_has_two_rows():

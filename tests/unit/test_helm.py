@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import yaml
+from msgspec.structs import replace
 from support.kube_plans import kubernetes, plan, plans
 
 from llmdeploy.emit.yaml import dump

@@ -222,3 +222,16 @@ def test_two_that_went_for_one_are_written_once() -> None:
     stated = {"guided-decoding-backend": "xgrammar", "structured-outputs-config.backend": "guidance"}
     result, _ = upgraded("vllm", "0.32.0", "0.33.0", source="a/b", engine_args=stated)
     assert result["engine_args"] == {"structured-outputs-config.backend": "guidance"}
+
+
+def test_a_switch_that_went_becomes_the_values_that_stand_for_it() -> None:
+    stated = {"enable-flashinfer-mla": True, "page-size": 16}
+    result, _ = upgraded("sglang", "0.4.0", "0.5.23", source="a/b", engine_args=stated)
+    assert result["engine_args"] == {"attention-backend": "flashinfer", "page-size": 16}
+
+
+def test_a_switch_that_went_and_was_off_is_left_to_the_user() -> None:
+    _, rewrite = upgraded(
+        "sglang", "0.4.0", "0.5.23", source="a/b", engine_args={"enable-flashinfer-mla": False}
+    )
+    assert Kind.BY_HAND in [item.kind for item in rewrite.items]

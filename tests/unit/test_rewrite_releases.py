@@ -34,6 +34,7 @@ CATALOG = {
             record(NEW, NEW, type="text", choices=["a", "c"]),
         ],
         "--now-a-list": [record(OLD, OLD), record(NEW, NEW, kind="list", type="text")],
+        "--now-a-size": [record(OLD, OLD), record(NEW, NEW, type="size")],
         "--now-deprecated": [record(OLD, OLD), record(NEW, NEW, deprecated="use another")],
         "--now-default": [record(OLD, OLD, default=1), record(NEW, NEW, default=2)],
         "--gpu-memory-utilization": [
@@ -67,7 +68,7 @@ def said(rewrite: Rewrite) -> list[tuple[Kind, str, str | None]]:
         ("old-name", 1, Kind.RENAMED, "this spelling has gone"),
         ("lost-a-word", "b", Kind.CHANGED, "`b` is no longer taken; `a`, `c` are"),
         ("now-a-list", 1, Kind.CHANGED, "it takes a list of text; it took int"),
-        ("now-deprecated", 1, Kind.CHANGED, "deprecated: use another"),
+        ("now-deprecated", 1, Kind.CHANGED, "use another"),
         ("now-default", 2, Kind.SPARE, "it is the default now"),
     ],
 )
@@ -76,10 +77,17 @@ def test_what_becomes_of_an_argument(key: str, value: Any, kind: Kind, why: str)
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("stays", 1), ("lost-a-word", "a"), ("now-default", 1), ("lost-a-name", 1)]
+    ("key", "value"),
+    [("stays", 1), ("now-a-size", 1), ("lost-a-word", "a"), ("now-default", 1), ("lost-a-name", 1)],
 )
 def test_what_stays_is_not_spoken_of(key: str, value: Any) -> None:
     assert said(upgraded(engine_args={key: value})) == []
+
+
+def test_an_older_release_takes_no_suffix() -> None:
+    assert said(upgraded(NEW, OLD, engine_args={"now-a-size": "1k"})) == [
+        (Kind.CHANGED, 'engine_args.now-a-size: "1k"', "it takes int; it took size")
+    ]
 
 
 def test_an_older_release_lacks_what_came_later() -> None:

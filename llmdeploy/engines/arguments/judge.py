@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from llmdeploy.catalog.flags import Flag
 from llmdeploy.diagnostics import Diagnostic, Path, Place
@@ -17,8 +18,7 @@ from llmdeploy.engines.table import Table
 _REFUSALS = frozenset({"LD313", "LD317", "LD319"})
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True):
     """One entry that the engine takes. With a `field` the value is of that field of the flag's JSON."""
 
     key: str

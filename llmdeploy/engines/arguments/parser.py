@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llmdeploy.catalog import versions
 from llmdeploy.catalog.flags import FlagTable, flag_table
@@ -13,8 +14,7 @@ from llmdeploy.engines.arguments.values import Numbers
 from llmdeploy.engines.table import Table
 
 
-@dataclass(frozen=True, slots=True)
-class Parser:
+class Parser(Struct, frozen=True):
     """What an engine takes at `version`; `release` is the known one that speaks for it."""
 
     engine: str

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from llmdeploy.catalog.flags import Flag, flag_table
 
 _NAME = re.compile(r"-{0,2}[A-Za-z][A-Za-z0-9_.-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Spelled:
+class Spelled(Struct, frozen=True):
     """A flag as one of its spellings names it; `text` is how the parser wants that one."""
 
     flag: Flag

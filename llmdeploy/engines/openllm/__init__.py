@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from llmdeploy.catalog import Bento, bento
 from llmdeploy.catalog.flag_changes import change

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib.resources import files
 from typing import ClassVar
+
+from msgspec.structs import replace
 
 from llmdeploy.diagnostics import Diagnostic, Note
 from llmdeploy.engines.base import Adapter, Lowered, Settings, Speculation

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import ClassVar
+
+from msgspec.structs import replace
 
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.engines.base import Adapter, Lowered, Settings, Speculation

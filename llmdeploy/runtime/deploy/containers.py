@@ -6,8 +6,9 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from llmdeploy.runtime.deploy.model import Failed
 from llmdeploy.runtime.runner import Completed, NotInstalled, Runner
@@ -20,8 +21,7 @@ GIVEN_UP = 3
 """So many restarts are what up.sh gives an engine up for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """`health` is "" where nothing asks for it; `addresses` are those on docker's own networks."""
 
     id: str
@@ -44,8 +44,7 @@ class Container:
         return hangs or (self.restarts >= GIVEN_UP and not self.ready)
 
 
-@dataclass(frozen=True, slots=True)
-class Docker:
+class Docker(Struct, frozen=True):
     """Asks docker. `label` marks the containers of the project."""
 
     runner: Runner

@@ -8,8 +8,9 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from llmdeploy.emit import shell
 from llmdeploy.runtime import logs
@@ -31,8 +32,7 @@ _FAILED = "upgrade failed"
 _SLACK_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """The newest revision of a release; `deployed` is the last one that worked out, if any."""
 
     status: str

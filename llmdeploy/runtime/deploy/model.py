@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+from msgspec import Struct
 
 Tell = Callable[[str], None]
 
@@ -18,8 +19,7 @@ class Action(StrEnum):
     REMOVE = "remove"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One thing that an apply makes, changes or takes away, and why."""
 
     action: Action
@@ -27,8 +27,7 @@ class Change:
     because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """`diff` is the difference in the words of the tool that knows it, where it has words."""
 
     items: Sequence[Change]

@@ -11,8 +11,9 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from llmdeploy.plan.model import Plan
 from llmdeploy.runtime import logs
@@ -34,8 +35,7 @@ _SLACK_S = 60.0
 _DOWN_S = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A container that shall run: the mark that an unchanged one bears, and the time that it may take."""
 
     mark: str

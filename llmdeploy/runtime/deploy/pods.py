@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from llmdeploy.targets.kubernetes.meta import DOWNLOAD
 
@@ -16,8 +17,7 @@ _COMPONENT = "app.kubernetes.io/component"
 _REVISION = "deployment.kubernetes.io/revision"
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """`state` is running, waiting or terminated, `reason` why; `died` is how it ended, or the one before it."""
 
     name: str
@@ -40,8 +40,7 @@ class Container:
         return f"ended ({self.died}){loops}{again}"
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(Struct, frozen=True):
     """A Pod that is meant to run. `about` is the container that it is not ready for; None for none."""
 
     name: str
@@ -52,8 +51,7 @@ class Pod:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """`pods` are those that are meant; `problems` says, by Deployment, why it has no Pods of them.
 
     `leaving` are the Deployments whose old Pods are not gone yet.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.engines.lowering import TableEngine
@@ -26,8 +27,7 @@ _STEADY = {"vllm": 2, "sglang": 3}
 _WORDS = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """`directory` holds llm.yaml, `programs` are the directories of --engine-bin, `environ` names the Hub cache."""
 
     directory: Path
@@ -35,8 +35,7 @@ class Site:
     environ: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Struct, frozen=True):
     """One model, and what is needed to ask about it."""
 
     service: Service
@@ -48,8 +47,7 @@ class _Case:
         return f"`{self.service.name}`"
 
 
-@dataclass(frozen=True, slots=True)
-class _Engine:
+class _Engine(Struct, frozen=True):
     """An engine of llm.yaml at one version, as its table calls it."""
 
     name: str

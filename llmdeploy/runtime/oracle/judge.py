@@ -6,9 +6,11 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from llmdeploy.runtime import logs
 from llmdeploy.runtime.runner import CannotRun, Dialogue
@@ -29,8 +31,7 @@ class CannotAsk(Exception):  # noqa: N818  a reason, read as "cannot ask: …"
     """The engine gives no answer; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """A command line and the machine it is for; with `config_dir`, which has config.json, the whole configuration.
 
     `argv` follows `vllm serve` or `sglang serve`; `env` is what it adds to the environment.
@@ -44,8 +45,7 @@ class Question:
     memory_gib: float = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Struct, frozen=True):
     """What the engine refuses, in its own words."""
 
     stage: Stage

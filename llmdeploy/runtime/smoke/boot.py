@@ -9,9 +9,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from signal import Signals
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from llmdeploy.gateways import nginx
 from llmdeploy.plan.model import Plan, Service
@@ -29,16 +31,14 @@ _LINES = 20
 _GATEWAY_READY_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Booted:
+class Booted(Struct, frozen=True):
     """What runs: the URLs of each model's replicas that can be reached, and of the gateway where there is one."""
 
     replicas: Mapping[str, tuple[str, ...]]
     gateway: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """`directory` holds llm.yaml; `ready_s` is instead of the plan's.
 
     `programs` has the directory that is searched before PATH for each engine, and under "" for all others.
@@ -54,8 +54,7 @@ class Place:
         return os.pathsep.join([*([str(first)] if first else []), os.environ.get("PATH", "")])
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
+class _Unit(Struct, frozen=True):
     """A program of ours that serves: one replica of a model, or the gateway."""
 
     name: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from llmdeploy.plan.model import Mount, MountKind, Secret, Service
 from llmdeploy.runtime.http import fits_header
@@ -28,8 +29,7 @@ class CannotBoot(Exception):  # noqa: N818  a reason, read as "cannot boot: …"
         self.lines = tuple(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """`env` is what is added to the environment; `dropped` names what the container alone would have had."""
 
     argv: tuple[str, ...]
@@ -37,8 +37,7 @@ class Command:
     dropped: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """Where it runs: `directory` holds llm.yaml, `home` is ours to write to, `environ` has the secrets."""
 
     directory: Path

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from llmdeploy.plan.model import Endpoint, Match, Plan, Probes, Route, Service
 from llmdeploy.runtime.http import Client
@@ -10,8 +11,7 @@ from llmdeploy.runtime.http import Client
 DIRECT = "direct"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """One check of one model by one way: `via` is "direct", or the path of a route."""
 
     model: str
@@ -22,8 +22,7 @@ class Outcome:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Struct, frozen=True):
     """A way to a model. `endpoints` is what it lets through; None is everything."""
 
     service: Service

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from xml.etree import ElementTree
+
+from msgspec.structs import asdict
 
 from llmdeploy.runtime.smoke.model import Outcome
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llmdeploy.emit.template import render
 from llmdeploy.plan.model import Plan
@@ -18,8 +19,7 @@ FINGERPRINT = "io.llmdeploy.spec"
 """Labels that up.sh gives a container: whose it is, and what it was made from."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(Struct, frozen=True):
     """A container as up.sh starts it."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.emit import Artifact, shell
@@ -14,8 +15,7 @@ from llmdeploy.targets.kubernetes.check import check
 from llmdeploy.targets.kubernetes.origins import section
 
 
-@dataclass(frozen=True, slots=True)
-class HelmTarget:
+class HelmTarget(Struct, frozen=True):
     name: str = "helm"
     features: frozenset[Feature] = frozenset({Feature.MANY_NODES})
     secret_kind: str = "kubernetes"

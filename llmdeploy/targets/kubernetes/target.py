@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.emit import Artifact
@@ -13,8 +14,7 @@ from llmdeploy.targets.base import Feature, Guide
 from llmdeploy.targets.kubernetes.check import check
 
 
-@dataclass(frozen=True, slots=True)
-class KubernetesTarget:
+class KubernetesTarget(Struct, frozen=True):
     name: str = "kubernetes"
     features: frozenset[Feature] = frozenset({Feature.MANY_NODES})
     secret_kind: str = "kubernetes"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from llmdeploy.plan.model import Secret
 
@@ -13,8 +14,7 @@ EDGE = "edge"
 """The network that publishes ports, and that downloads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(Struct, frozen=True):
     """A path of the host: absolute, `~/…`, or relative to the target's own directory."""
 
     source: str
@@ -23,8 +23,7 @@ class Bind:
     create: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Struct, frozen=True):
     """A named volume; `name` has no project in front."""
 
     name: str
@@ -32,8 +31,7 @@ class Volume:
     read_only: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     url: str
     period_s: int
     timeout_s: int
@@ -46,8 +44,7 @@ class Health:
         return ("curl", "-fsS", "-m", str(max(self.timeout_s - 1, 1)), "-o", "/dev/null", self.url)
 
 
-@dataclass(frozen=True, slots=True)
-class Devices:
+class Devices(Struct, frozen=True):
     """NVIDIA devices go by id through the runtime, others by their files."""
 
     nvidia: tuple[str, ...] = ()
@@ -55,8 +52,7 @@ class Devices:
     groups: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     """A port of the host, and the one behind it."""
 
     address: str
@@ -64,8 +60,7 @@ class Published:
     inner: int
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """`name` has no project in front; other containers reach it as `name` and as each of `aliases`.
 
     `build` is the directory of its image's Dockerfile. `token` is (variable, secret) of the Hub. `content`

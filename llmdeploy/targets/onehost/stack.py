@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from llmdeploy.emit.artifact import Artifact
 from llmdeploy.gateways import nginx
@@ -18,8 +19,7 @@ GATEWAY_PORT = 8080
 DOCKER_DNS = "127.0.0.11"
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """One model: fetched by `download`, served by one container a replica."""
 
     service: Service
@@ -31,8 +31,7 @@ class Unit:
         return self.engines[0].build
 
 
-@dataclass(frozen=True, slots=True)
-class Stack:
+class Stack(Struct, frozen=True):
     """`gateway` is None where there are no routes: then every engine has a port of the host."""
 
     units: tuple[Unit, ...]

@@ -13,6 +13,7 @@ import re
 import sys
 from pathlib import Path
 
+from answers import stdout_alone
 from parser_records import records
 from stand_in import stand_in
 
@@ -28,9 +29,18 @@ def variables(package: Path) -> list[str]:
     return sorted({name for text in texts for groups in _VARIABLE.findall(text) for name in groups if name})
 
 
+def forgive_known_models() -> None:
+    """Let a release register models that the installed transformers knows by now."""
+    from transformers import AutoConfig
+
+    register = AutoConfig.register
+    AutoConfig.register = lambda name, config, exist_ok=False: register(name, config, exist_ok=True)
+
+
 def main() -> None:
     stand_in(sys.argv[1:])
-    answers, sys.stdout = sys.stdout, sys.stderr
+    answers = stdout_alone()
+    forgive_known_models()
     import sglang
     from sglang.srt.server_args import ServerArgs
     from sglang.version import __version__
@@ -38,7 +48,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="sglang serve")
     ServerArgs.add_cli_args(parser)
     registries = {"env": variables(Path(sglang.__file__).parent)}
-    json.dump({"version": __version__, "flags": records(parser), "registries": registries}, answers)
+    json.dump(
+        {"version": __version__, "flags": records(parser), "registries": registries},
+        answers,
+    )
+    answers.close()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, get_args
 
+from answers import stdout_alone
 from parser_records import records
 from stand_in import stand_in
 
@@ -67,7 +68,7 @@ def main() -> None:
     stand_in(sys.argv[1:])
     # vLLM reads the help texts, which are comments in its source, only for one who asks for them.
     sys.argv[1:] = ["--help"]
-    answers, sys.stdout = sys.stdout, sys.stderr
+    answers = stdout_alone()
     parser_class = find(("vllm.utils.argparse_utils:FlexibleArgumentParser",))
     parser = find(PARSER)(parser_class(prog="vllm serve"))
     json.dump(
@@ -78,6 +79,7 @@ def main() -> None:
         },
         answers,
     )
+    answers.close()
 
 
 if __name__ == "__main__":

@@ -41,6 +41,8 @@ def rebuilt(engine: str, old: Catalog | None, tgi: str | None) -> Catalog:
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         had = [one for one in pool.map(have, RELEASES[engine]) if one is not None]
+    if not had:
+        raise SystemExit(f"{engine}: no release can be had")
     return merge(engine, had)
 
 

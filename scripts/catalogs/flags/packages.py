@@ -27,7 +27,7 @@ def unpacked(package: str, version: str, file: str, sha256: str) -> Path:
     folder = CACHE / f"{package}-{version}"
     if not folder.is_dir():
         archive = _archive(package, file, sha256)
-        partial = folder.with_suffix(".partial")
+        partial = folder.with_name(f"{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         for name, content in _members(archive):
             # A sdist has everything below a folder of its own name.
@@ -37,7 +37,9 @@ def unpacked(package: str, version: str, file: str, sha256: str) -> Path:
                 (partial / inside).write_bytes(content)
         metadata = partial / f"{package}-{version}.dist-info" / "METADATA"
         metadata.parent.mkdir()
-        metadata.write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
+        # Until 0.28 vLLM knows by its own version alone that it is one for CPUs.
+        local = "+cpu" if package == "vllm" else ""
+        metadata.write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}{local}\n")
         partial.rename(folder)
     return folder
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 Object = Mapping[str, Any]
 Path = tuple[str, ...]
 
@@ -23,8 +25,7 @@ def title(item: Object) -> str:
     return f"{item.get('kind')}/{(item.get('metadata') or {}).get('name')}"
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(Struct, frozen=True):
     """A Pod, or the template of one, and where it stands."""
 
     owner: Object
