@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from click.testing import CliRunner
 from support import readback, specs
 from support.tools import runner
 
 from llmdeploy import resources
+from llmdeploy.cli import cli
 from llmdeploy.compiler import Result
 from llmdeploy.diagnostics import Severity
 from llmdeploy.emit.schemas import schema_errors
@@ -117,6 +120,29 @@ def test_editors_accept_it(example):
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_has_a_readme(example):
     assert (specs.EXAMPLES / example / "README.md").read_text(encoding="utf-8").startswith("# ")
+
+
+AUTO = (specs.EXAMPLES / "09-auto" / "README.md").read_text(encoding="utf-8")
+
+
+def test_what_the_readme_of_open_engines_shows_is_what_plan_says():
+    blocks = re.findall(r"^```console\n\$ llmdeploy (.*)\n((?s:.*?))^```$", AUTO, re.MULTILINE)
+    assert len(blocks) == 2
+    for command, lines in blocks:
+        *options, spec = command.split()
+        said = CliRunner().invoke(cli, [*options, str(specs.EXAMPLES.parent / spec)]).output
+        for line in lines.splitlines():
+            assert line.removesuffix(" …") in said, line
+
+
+@pytest.mark.parametrize(("column", "policy"), [(2, "course"), (3, "maintained")])
+def test_the_engines_that_it_lists_are_those_of_each_policy(column, policy):
+    rows = [
+        [cell.strip(" `") for cell in line.split("|")[1:-1]] for line in AUTO.splitlines() if line[:1] == "|"
+    ]
+    plan = specs.compiled(specs.data_of("09-auto"), ["docker"], emit=False, policy=policy).plan
+    engines = {service.name: service.engine for service in plan.services}
+    assert {row[0]: row[column] for row in rows[2:]} == engines
 
 
 @pytest.mark.needs("shellcheck")

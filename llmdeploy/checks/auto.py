@@ -45,11 +45,15 @@ def _words_of_an_engine(context: Context, name: str) -> Iterator[Diagnostic]:
 
 def _none_will_do(context: Context, name: str) -> Iterator[Diagnostic]:
     choice = context.choices.get(name)
-    if choice is not None and choice.engine is None:
-        yield Diagnostic(
-            "LD324",
-            f"no maintained engine can do all that `{name}` asks for",
-            ("models", name, "engine"),
-            help="give up what stands against one of them, or name an engine",
-            notes=tuple(Note(f"`{engine}`: {reason}") for engine, reason in choice.passed),
-        )
+    if choice is None or choice.engine is not None:
+        return
+    mendable = next((each for each in choice.passed if each.remedy), None)
+    yield Diagnostic(
+        "LD324",
+        f"no maintained engine can do all that `{name}` asks for",
+        ("models", name, "engine"),
+        help=f"with `engine: {mendable.engine}`: {mendable.remedy}"
+        if mendable
+        else "give up what stands against one of them",
+        notes=tuple(Note(f"`{each.engine}`: {each.reason}") for each in choice.passed),
+    )

@@ -36,7 +36,7 @@ _POLICY = f"{__name__}.policy"
 
 
 def policy_option(function: F) -> F:
-    """Add `--policy`, which `compile_file` minds."""
+    """Add `--policy`, which every compilation of this command minds."""
 
     def remember(ctx: click.Context, option: click.Parameter, value: str) -> None:
         ctx.meta[_POLICY] = value
@@ -95,8 +95,14 @@ def compile_text(text: str, spec: str, targets: Sequence[str], output: Path, *, 
 
     name = "<stdin>" if spec == "-" else spec
     directory = Path() if spec == "-" else Path(spec).parent
+    policy = click.get_current_context().meta.get(_POLICY, "maintained")
     return compile(
-        text, targets or None, lambda parsed: gather(parsed, directory, output), file=name, emit=emit
+        text,
+        targets or None,
+        lambda parsed: gather(parsed, directory, output),
+        file=name,
+        emit=emit,
+        policy=policy,
     )
 
 

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from llmdeploy import checks
+from llmdeploy.catalog.framework import Question
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Severity
 from llmdeploy.plan.placement import pool_of
-from llmdeploy.plan.policy import Choice, Leaf, Policy, leaf
+from llmdeploy.plan.policy import Choice, PassedOver, Policy, leaf
 from llmdeploy.plan.settings import settings_of
 
-NOT_KEPT = "LD505"
+_NOT_MAINTAINED = "LD505"
 _OF_SHAPE = frozenset({"LD301", "LD302", "LD305", "LD336", "LD337", "LD338", "LD339"})
 
 
@@ -31,15 +32,21 @@ def _choice(context: Context, name: str, policy: Policy) -> Choice:
     found = leaf(context.spec.models[name].needs or ())
     if policy == "course":
         return Choice(found.engines[0], found, policy)
-    against = {engine: list(_against(context, name, engine, found, policy)) for engine in found.engines}
+    against = {engine: _against(context, name, engine, found) for engine in found.engines}
+    maintained = [
+        set(map(_subject, findings))
+        for findings in against.values()
+        if _NOT_MAINTAINED not in {finding.code for finding in findings}
+    ]
     # What stands against every engine is about the model, and is reported as such.
-    common = set.intersection(*({*map(_subject, findings)} for findings in against.values()))
-    passed: list[tuple[str, str]] = []
+    common = set.intersection(*maintained) if maintained else set()
+    passed: list[PassedOver] = []
     for engine, findings in against.items():
-        own = [finding for finding in findings if _subject(finding) not in common]
-        if not own:
+        own = next((each for each in findings if _subject(each) not in common), None)
+        if own is None:
             return Choice(engine, found, policy, tuple(passed))
-        passed.append((engine, own[0].message))
+        remedy = own.help if own.code != _NOT_MAINTAINED else None
+        passed.append(PassedOver(engine, own.message, remedy))
     return Choice(None, found, policy, tuple(passed))
 
 
@@ -48,15 +55,19 @@ def _subject(finding: Diagnostic) -> object:
     return (finding.code, finding.path) if finding.code in _OF_SHAPE else finding
 
 
-def _against(context: Context, name: str, engine: str, found: Leaf, policy: Policy) -> Iterator[Diagnostic]:
-    """Yield what speaks against an engine: that nobody keeps it, and every error that the model has on it."""
+def _against(context: Context, name: str, engine: str, found: Question) -> list[Diagnostic]:
+    """Return what speaks against an engine: that nobody maintains it, and every error that the model has on it."""
     model = context.spec.models[name]
     # Alone, so that a thousand models are not checked a thousand times.
     spec = context.spec.model_copy(update={"models": {name: model}, "routes": []})
-    trial = replace(context, spec=spec, choices={name: Choice(engine, found, policy)})
+    trial = replace(context, spec=spec, choices={name: Choice(engine, found, "maintained")})
+    return sorted(_findings(trial, name, engine), key=lambda finding: finding.code != _NOT_MAINTAINED)
+
+
+def _findings(trial: Context, name: str, engine: str) -> Iterator[Diagnostic]:
     findings = [each for each in checks.check(trial) if each.path[:2] == ("models", name)]
-    if pool_of(spec, name) in context.pools:
-        findings += context.engines[engine].lower(settings_of(trial, name, {})[0]).diagnostics
-    for finding in sorted(findings, key=lambda finding: finding.code != NOT_KEPT):
-        if finding.severity is Severity.ERROR or finding.code == NOT_KEPT:
+    if pool_of(trial.spec, name) in trial.pools:
+        findings += trial.engines[engine].lower(settings_of(trial, name, {})[0]).diagnostics
+    for finding in findings:
+        if finding.severity is Severity.ERROR or finding.code == _NOT_MAINTAINED:
             yield finding

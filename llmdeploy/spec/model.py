@@ -224,7 +224,9 @@ class Model(Entry):
         examples=[{"max-logprobs": 5}],
     )
     needs: list[Literal["throughput", "shared_prefixes", "structured_output", "huggingface"]] | None = Field(
-        None, description="What `engine: auto` chooses by."
+        None,
+        description="What `engine: auto` chooses by. Of several, the first in the order of this list decides.",
+        examples=[["structured_output"]],
     )
     architecture: Architecture | None = Field(
         None,

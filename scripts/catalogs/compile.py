@@ -41,6 +41,7 @@ def outputs() -> dict[str, str]:
         "catalog/flag_changes.json": as_list(checked("flag_changes", flag_changes())),
         "catalog/telling_defaults.json": as_list(checked("telling_defaults", telling_defaults())),
         "catalog/behaviours.json": as_list(checked("behaviours", behaviours())),
+        "catalog/framework.json": as_list(checked("framework", framework())),
         "catalog/quantization.json": as_list(checked("quantization", quantization())),
         "catalog/course_table.json": as_list(checked("course_table", course_table())),
         **{
@@ -136,6 +137,15 @@ def behaviours() -> list[Row]:
     for row in file["behaviours"]:
         source = "; ".join(file["sources"][name] for name in row.pop("sources"))
         rows.append({"field": None, **row, "source": source})
+    return rows
+
+
+def framework() -> list[Row]:
+    file = read("framework.yaml")
+    rows = []
+    for row in file["questions"]:
+        source = "; ".join(file["sources"][name] for name in row.pop("sources"))
+        rows.append({**row, "source": source})
     return rows
 
 

@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from llmdeploy.cli import cli
 
 HYBRID = Path(__file__).resolve().parents[2] / "examples" / "02-hybrid" / "llm.yaml"
+AUTO = HYBRID.parents[1] / "09-auto" / "llm.yaml"
 
 BROKEN = """\
 version: 1
@@ -112,6 +113,32 @@ def test_plan_for_people_says_what_runs_and_where_it_is_reached() -> None:
     text = invoke("plan", str(HYBRID)).stdout
     assert "vllm serve meta-llama/Llama-3.3-70B-Instruct" in text
     assert "http://127.0.0.1:8080/batch → batch" in text
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "build", "apply", "down", "smoke-test"])
+@pytest.mark.parametrize(
+    ("option", "policy"), [((), "maintained"), (("--policy", "course"), "course")], ids=["default", "course"]
+)
+def test_a_policy_reaches_the_compiler_whatever_command_it_is_given_to(
+    command: str, option: tuple[str, ...], policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compile(*arguments: object, **options: object) -> None:
+        raise LookupError(options["policy"])
+
+    monkeypatch.setattr("llmdeploy.compiler.compile", compile)
+    monkeypatch.chdir(tmp_path)
+    raised = invoke(command, str(AUTO), *option).exception
+    assert isinstance(raised, LookupError)
+    assert raised.args == (policy,)
+
+
+def test_the_two_policies_part_where_the_course_s_answer_is_archived() -> None:
+    def engines(policy: str) -> list[str]:
+        plan = json.loads(invoke("plan", str(AUTO), "--policy", policy, "--format", "json").stdout)
+        return [service["engine"] for service in plan["services"]]
+
+    assert engines("course") == ["vllm", "tgi", "sglang"]
+    assert engines("maintained") == ["vllm", "vllm", "sglang"]
 
 
 def test_engines_come_from_the_data() -> None:

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from support import specs
 
+from llmdeploy.catalog.course_table import claims
+from llmdeploy.catalog.framework import questions
+from llmdeploy.diagnostics.pages import page
 from llmdeploy.plan.model import Service
-from llmdeploy.plan.policy import QUESTIONS, leaf
+from llmdeploy.registry import ENGINES
 
 NEEDS = ["throughput", "shared_prefixes", "structured_output", "huggingface"]
 SUBSETS = [subset for size in range(5) for subset in combinations(NEEDS, size)]
@@ -49,16 +52,72 @@ def test_the_first_need_in_the_order_of_the_questions_decides(needs, policy, lea
 
 
 def test_every_need_has_its_question_and_the_course_s_answer_comes_first():
-    assert [question.need for question in QUESTIONS] == NEEDS
-    assert {question.need: question.engines[0] for question in QUESTIONS} == COURSE
+    *asked, otherwise = questions()
+    assert [question.need for question in asked] == NEEDS
+    assert {question.need: question.engines[0] for question in asked} == COURSE
+    assert (otherwise.need, otherwise.engines[0]) == (None, "vllm")
 
 
-def test_the_way_is_told_question_by_question():
-    found = leaf(["structured_output"])
-    assert found.answers == (
-        "is throughput what counts? no; do requests repeat a prefix? no; must answers keep to JSON or a grammar? yes"
-    )
-    assert leaf([]).answers.endswith("Hugging Face ecosystem? no")
+def test_every_leaf_has_an_engine_that_is_maintained():
+    for question in questions():
+        assert "maintained" in {ENGINES[name].card().status for name in question.engines}, question
+
+
+def test_every_engine_of_a_leaf_can_do_what_the_question_asks_for():
+    """By the table that `llmdeploy engines` shows, in the release that would be taken."""
+    asked = {question.capability: question.engines for question in questions() if question.capability}
+    assert asked
+    for capability, engines in asked.items():
+        for name in engines:
+            cells = [cell for cell in ENGINES[name].capabilities() if cell.name == capability]
+            (now,) = (cell for cell in cells if cell.holds_for(ENGINES[name].versions[0]))
+            assert now.has, (capability, name)
+
+
+def test_the_course_s_answers_are_the_engines_of_its_row_best_for():
+    best = {claim.engine for claim in claims() if claim.capability == "best for"}
+    assert {question.engines[0] for question in questions()} == best
+
+
+@pytest.mark.parametrize(("policy", "engine"), [("course", "tgi"), ("maintained", "vllm")])
+def test_the_way_is_told_question_by_question(policy, engine):
+    way = [
+        (why.setting, why.value)
+        for why in service(policy=policy, needs=["huggingface", "structured_output"]).why
+        if why.setting.startswith(("needs", "engine"))
+    ]
+    passed = [("engine tgi", "passed over")] if policy == "maintained" else []
+    assert way[:-1] == [
+        ("needs throughput", "no"),
+        ("needs shared_prefixes", "no"),
+        ("needs structured_output", "yes"),
+        *passed,
+        ("engine", engine),
+    ]
+
+
+def test_without_needs_every_question_is_answered_with_no():
+    asked = [(why.setting, why.value) for why in service().why if why.setting.startswith("needs")]
+    assert asked == [(f"needs {need}", "no") for need in NEEDS]
+
+
+def test_the_page_of_no_engine_tells_the_framework():
+    table = [
+        [cell.strip(" `") for cell in line.split("|")[1:-1]]
+        for line in page("LD324").splitlines()
+        if line.startswith("|") and "?" in line
+    ]
+    assert table == [
+        [question.asks, question.need or "", question.engines[0], ", ".join(question.engines)]
+        for question in questions()
+    ]
+
+
+def test_what_the_page_shows_of_a_plan_is_what_plan_says():
+    told = [f"{why.setting} = {why.value}: {why.because}" for why in service(needs=["structured_output"]).why]
+    (shown,) = (block for block in page("LD324").split("```") if "needs throughput" in block)
+    for line in shown.strip().splitlines()[1:]:
+        assert any(each.startswith(line.removesuffix(" …")) for each in told), line
 
 
 def test_an_archived_engine_is_passed_over_and_that_is_said():
