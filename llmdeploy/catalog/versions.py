@@ -27,9 +27,10 @@ def judged_by(version: str, known: Iterable[str], line: int) -> str | None:
     Releases whose first `line` numbers are equal differ in fixes, not in flags: the last known one before it
     speaks for a version, else the first after it.
     """
-    if _VERSION.fullmatch(version) is None:
-        return None
     this = order(version)
+    # Three numbers: tags of images have them.
+    if _VERSION.fullmatch(version) is None or len(this) < 3:
+        return None
     kin = sorted((each for each in known if order(each)[:line] == this[:line]), key=order)
     before = [each for each in kin if order(each) <= this]
     return before[-1] if before else kin[0] if kin else None

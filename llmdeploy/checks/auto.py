@@ -17,8 +17,9 @@ _OF_ONE_ENGINE = {
 def check(context: Context) -> Iterator[Diagnostic]:
     for name, model in context.spec.models.items():
         if model.engine == "auto":
-            yield from _words_of_an_engine(context, name)
-            yield from _none_will_do(context, name)
+            findings = [*_words_of_an_engine(context, name), *_contradictions(context, name)]
+            # What none can do may rest on what must go anyway.
+            yield from findings or _none_will_do(context, name)
         elif model.needs is not None:
             yield Diagnostic(
                 "LD518",
@@ -40,6 +41,20 @@ def _words_of_an_engine(context: Context, name: str) -> Iterator[Diagnostic]:
                 help=f"name the engine, or remove `{field}`",
                 notes=(Note("`engine: auto`", ("models", name, "engine")),),
                 place=Place.KEY,
+            )
+
+
+def _contradictions(context: Context, name: str) -> Iterator[Diagnostic]:
+    """A need that another field turns off."""
+    model = context.spec.models[name]
+    for need, field in (("shared_prefixes", "prefix_caching"), ("structured_output", "structured_output")):
+        if need in (model.needs or ()) and getattr(model, field) is False:
+            yield Diagnostic(
+                "LD106",
+                f"`{name}` needs `{need}`, and `{field}` is off",
+                ("models", name, field),
+                help=f"remove `{field}: false`, or `{need}` from `needs`",
+                notes=(Note("it is needed here", ("models", name, "needs")),),
             )
 
 

@@ -61,11 +61,15 @@ def _product(name: str, model: Model) -> Iterator[Diagnostic]:
         )
         if value is not None
     )
+    help = "tensor × pipeline × data must equal gpus.count; leave `tensor` out and it becomes what is left"
+    if parallel.tensor is None:
+        legal = ", ".join(str(size) for size in range(1, count + 1) if count % size == 0)
+        help = f"pipeline × data must divide {count}, and what is left is `tensor`: {legal}"
     yield Diagnostic(
         "LD301",
         f"{stated} do not multiply to the {count} GPUs of `{name}`",
         ("models", name, "parallel"),
-        help="tensor × pipeline × data must equal gpus.count; leave `tensor` out and it becomes what is left",
+        help=help,
     )
 
 

@@ -99,7 +99,10 @@ def _version(engine: Engine, version: str, path: Path) -> Iterator[Diagnostic]:
     if release is None:
         message = f"version `{version}` of {engine.name} is not in the catalog"
         newest, help = known[-1], f"versions: {listed(known)}"
-        if order(version) > order(newest):
+        bare = version.removeprefix("v")
+        if meant := [each for each in known if each == bare or each.startswith(f"{bare}.")]:
+            help = f"write all three numbers and no more: {listed(meant)}"
+        elif order(version) > order(newest):
             help = f'write `engine_version: "{newest}"` with the newer one as `image`, or update llmdeploy'
         yield Diagnostic("LD209", message, path, help)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import os
@@ -12,6 +13,7 @@ import click
 
 from llmdeploy import __version__
 
+UNWRITABLE = 3
 BUG = 70
 """Exit status of an unexpected failure (EX_SOFTWARE)."""
 
@@ -80,6 +82,10 @@ def main() -> NoReturn:
     try:
         cli.main(prog_name="llmdeploy")
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still buffered
+            print("llmdeploy: standard output cannot be written: its disk is full", file=sys.stderr)
+            sys.exit(UNWRITABLE)
         if os.environ.get("LLMDEPLOY_TRACEBACK"):
             raise
         print(

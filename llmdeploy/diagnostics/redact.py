@@ -17,6 +17,7 @@ MASK = "[REDACTED]"
 _CREDENTIAL = re.compile(
     r"(?<![A-Za-z0-9_/-])"
     r"(?:hf_[A-Za-z0-9]{3,}|sk-[A-Za-z0-9_-]{3,}|gh[pousr]_[A-Za-z0-9]{20,}|nvapi-[A-Za-z0-9_-]{8,}|AKIA[A-Z0-9]{16})"
+    r"|(?<=://)[^\s/@:\"']+:[^\s/@\"']+(?=@)"  # user and password in an address
 )
 # Long enough that nothing else is meant: a Hub id or a served name may begin with `sk-`.
 _BEYOND_DOUBT = re.compile(

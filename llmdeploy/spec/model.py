@@ -133,7 +133,7 @@ class Speculative(Entry):
             raise problem(
                 "LD106",
                 "`method: ngram` drafts from the text itself, without a `model`",
-                "remove `model`, or write `method: draft`, `eagle`, `eagle3`, `medusa` or `mtp`",
+                "remove `model`, or write the method that it is made for, like `method: eagle3`",
             )
         return self
 

@@ -55,7 +55,7 @@ def test_verified_releases_are_known_to_the_catalog(name):
         ("vllm", "0.34.0", None),
         ("vllm", "1.0", None),
         ("vllm", "0.8.5", None),
-        ("vllm", "0.32", "0.32.0"),
+        ("vllm", "0.32", None),
         ("vllm", "v0.33.0", None),
         ("vllm", "0.33.0 --x", None),
         ("vllm", "latest", None),

@@ -22,7 +22,9 @@ def _adapters(adapters: tuple[Adapter, ...], settings: Settings, words: Words) -
 def _speculative(wanted: Speculation, settings: Settings, words: Words) -> None:
     if wanted.method != "ngram":
         message = f"Text Generation Inference has no `method: {wanted.method}`"
-        help = "write `method: ngram`, or `engine: vllm` or `engine: sglang`"
+        help = "write `method: ngram`"
+        if wanted.method == "medusa":
+            help += ": it takes Medusa heads only where `source` itself has them, without `speculative`"
         words.diagnostics.append(Diagnostic("LD309", message, settings.origin_of("speculative"), help))
         return
     words.env["SPECULATE"] = str(wanted.tokens)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
+
 from llmdeploy.catalog.versions import order
-from llmdeploy.diagnostics import Diagnostic
-from llmdeploy.engines.base import Adapter, Settings, Speculation
+from llmdeploy.diagnostics import Diagnostic, Note
+from llmdeploy.engines.base import Adapter, Lowered, Settings, Speculation
 from llmdeploy.engines.flags import Speller, Words
 from llmdeploy.engines.lowering import TableEngine
 from llmdeploy.plan.model import Why
@@ -53,8 +55,25 @@ def _speculative(wanted: Speculation, settings: Settings, words: Words) -> None:
     words.args += ["--speculative-config", json.dumps(config, separators=(",", ":"))]
 
 
+def _clashes(settings: Settings) -> Iterator[Diagnostic]:
+    """Find what its scheduler refuses (vllm/config/scheduler.py, verify_max_model_len and __post_init__)."""
+    step, running = settings.values.get("batch_tokens"), settings.values.get("concurrency")
+    if step is not None and running is not None and step < running:
+        yield Diagnostic(
+            "LD309",
+            f"vLLM gives each of {running} running requests a token of every step, and a step has {step}",
+            settings.origin_of("batch_tokens"),
+            f"set `batch_tokens` to {running} or more, or a smaller `concurrency`",
+            (Note("`concurrency` is set here", settings.origin_of("concurrency")),),
+        )
+
+
 class Vllm(TableEngine):
     own: ClassVar[Mapping[str, Speller]] = {"adapters": _adapters, "speculative": _speculative}
+
+    def lower(self, settings: Settings) -> Lowered:
+        lowered = super().lower(settings)
+        return replace(lowered, diagnostics=(*lowered.diagnostics, *_clashes(settings)))
 
 
 ENGINE = Vllm.of(__name__)
