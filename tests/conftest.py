@@ -7,10 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support import dockerd as daemons
 from support import golden as golden_files
 from support.oracle import Oracle
 from support.tools import Run, engine_python, runner, tool
+
+# How long an example takes depends on what else the machine does; times are measured by `make bench` alone.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
