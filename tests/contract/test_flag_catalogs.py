@@ -11,8 +11,9 @@ import pytest
 from support.tools import ROOT, engine_python
 
 sys.path.insert(0, str(ROOT / "scripts/catalogs/flags"))
-from engines import RELEASES, dump_installed
+from engines import RELEASES, dump_installed, installed
 from merge import expand, merge, text
+from read_source import differences
 
 STORED = ROOT / "llmdeploy/catalog/flags"
 
@@ -52,6 +53,24 @@ def test_an_installed_engine_has_the_flags_that_are_stored(engine, version, home
         assert {name: row["help"] for name, row in dump["flags"].items() if "help" in row} == {
             name: catalog["help"][name] for name in dump["flags"] if name in catalog["help"]
         }
+
+
+@pytest.mark.parametrize(
+    ("engine", "version", "home"),
+    [
+        ("vllm", "0.32.0", "vllm-0.32"),
+        ("vllm", "0.33.0", "vllm-0.33"),
+        ("sglang", "0.5.23", "sglang-0.5.23"),
+    ],
+)
+def test_what_a_parser_has_is_what_its_source_names(engine, version, home):
+    """The second witness, by syntax trees; `make catalogs` asks it of every release."""
+    engine_python(home)
+    dump = expand(stored(engine), version)
+    assert differences(engine, installed(engine, home), dump) == []
+    del dump["flags"]["--trust-remote-code"]
+    dump["flags"]["--from-nowhere"] = {"kind": "switch", "type": "bool"}
+    assert differences(engine, installed(engine, home), dump) == ["--from-nowhere", "--trust-remote-code"]
 
 
 @pytest.mark.parametrize("engine", RELEASES)

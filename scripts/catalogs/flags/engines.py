@@ -15,6 +15,7 @@ import read_tgi
 import yaml
 from merge import Catalog, Dump, expand, merge
 from packages import ROOT, UnavailableError, unpacked
+from read_source import differences
 
 HERE = Path(__file__).resolve().parent
 RELEASES: Mapping[str, list[dict[str, Any]]] = yaml.safe_load((HERE / "releases.yaml").read_text())
@@ -51,12 +52,19 @@ def dump_installed(engine: str, python: str) -> Dump:
     return _asked(engine, python, None, ())
 
 
+def installed(engine: str, python: str) -> Path:
+    """Return the folder of an engine's package in an environment below .tools."""
+    return next((ROOT / ".tools" / python / "lib").glob(f"python3*/site-packages/{engine}"))
+
+
 def _from_python(engine: str, row: Row) -> Had:
     version, python = row["version"], row["python"]
     folder = unpacked(engine, version, row["file"], row["sha256"]) if "file" in row else None
     dump = _asked(engine, python, folder, row.get("stand_ins", ()))
     if dump["version"] != version:
         raise UnavailableError(f"{python} has {dump['version']}")
+    if found := differences(engine, folder / engine if folder else installed(engine, python), dump):
+        raise SystemExit(f"{engine} {version}: parser and source differ in {', '.join(found)}")
     source = f"parser imported with the packages of scripts/requirements/{python}.txt"
     if folder is not None:
         source = f"{row['file']} (sha256 {row['sha256']}), {source}"
