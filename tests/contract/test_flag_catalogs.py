@@ -93,3 +93,14 @@ def test_releases_reach_as_far_back_as_they_should():
     assert minors == [f"0.{minor}" for minor in range(18, 34)]
     assert len(RELEASES["sglang"]) >= 8
     assert Path(STORED / "openllm.json").is_file()
+
+
+def test_the_stand_in_for_tgi_reads_the_variables_of_the_catalog():
+    """Its own list has Rust's types, which say how many bits a number may have."""
+    own = json.loads((ROOT / "tests/data/tgi-3.3.7.json").read_text())
+    rows = [row for name, row in expand(stored("tgi"), "3.3.7")["flags"].items() if name.startswith("--")]
+    variables = {row["env"]: row for row in rows if "env" in row}
+    assert set(variables) == set(own["variables"])
+    for name, rust in own["variables"].items():
+        inner = rust.removeprefix("Option<").removesuffix(">")
+        assert variables[name].get("choices", []) == own["enums"].get(inner, []), name

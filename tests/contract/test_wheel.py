@@ -54,3 +54,12 @@ def test_the_wheel_finds_its_schema_and_its_pages(installed: Path, tmp_path: Pat
     assert run(installed, "schema", cwd=tmp_path).stdout == (ROOT / "schemas" / "llm.schema.json").read_text()
     assert run(installed, "explain", "LD302", cwd=tmp_path).stdout.startswith("# LD302")
     assert "vLLM" in run(installed, "engines", cwd=tmp_path).stdout
+
+
+@pytest.mark.xdist_group("wheel")
+def test_the_wheel_has_the_flags_of_the_engines(installed: Path) -> None:
+    package = next((installed.parents[1] / "lib").glob("python*/site-packages/llmdeploy"))
+    ours = ROOT / "llmdeploy/catalog/flags"
+    for path in ours.glob("*.json"):
+        assert (package / "catalog/flags" / path.name).read_bytes() == path.read_bytes()
+    assert sum(path.stat().st_size for path in ours.iterdir()) < 1_500_000

@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, get_args
-
-from msgspec.structs import replace
 
 from llmdeploy import compile
 from llmdeploy.catalog.flags import flag_table
