@@ -30,7 +30,7 @@ from llmdeploy.spec.parse import parse
 from llmdeploy.targets.base import Target
 
 # Without the party that such a finding names there is nothing to resolve.
-_UNRESOLVABLE = frozenset({"LD110", "LD202", "LD203", "LD205", "LD208", "LD209", "LD211", "LD324"})
+_UNRESOLVABLE = frozenset({"LD110", "LD202", "LD203", "LD205", "LD208", "LD209", "LD211"})
 
 
 class Result(Struct, frozen=True):
@@ -72,7 +72,8 @@ def compile(
     chosen = {name: TARGETS[name] for name in targets or default}
     context = choose(Context(spec, known, hardware(spec), ENGINES, chosen), policy)
     found += checks.check(context)
-    if any(finding.code in _UNRESOLVABLE for finding in found):
+    undecided = any(choice.engine is None for choice in context.choices.values())
+    if undecided or any(finding.code in _UNRESOLVABLE for finding in found):
         return _result(source, found, spec)
     plan, problems = resolve(context, _options(spec, chosen))
     found += problems
