@@ -95,7 +95,8 @@ def compile_text(text: str, spec: str, targets: Sequence[str], output: Path, *, 
 
     name = "<stdin>" if spec == "-" else spec
     directory = Path() if spec == "-" else Path(spec).parent
-    policy = click.get_current_context().meta.get(_POLICY, "maintained")
+    context = click.get_current_context(silent=True)  # none where a program compiles
+    policy = context.meta.get(_POLICY, "maintained") if context else "maintained"
     return compile(
         text,
         targets or None,
