@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from llmdeploy.compiler import Result
     from llmdeploy.diagnostics.render import Format
     from llmdeploy.emit.write import Written
+    from llmdeploy.plan.policy import Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -96,7 +97,7 @@ def compile_text(text: str, spec: str, targets: Sequence[str], output: Path, *, 
     name = "<stdin>" if spec == "-" else spec
     directory = Path() if spec == "-" else Path(spec).parent
     context = click.get_current_context(silent=True)  # none where a program compiles
-    policy = context.meta.get(_POLICY, "maintained") if context else "maintained"
+    policy: Policy = context.meta.get(_POLICY, "maintained") if context else "maintained"
     return compile(
         text,
         targets or None,
