@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,13 @@ def test_an_engine_that_gives_no_answer_is_a_warning_with_the_reason(
     assert "import vllm" in warning["help"]
 
 
+def is_gone(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 def test_nothing_that_the_engine_started_outlives_the_question(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,8 +204,8 @@ def test_nothing_that_the_engine_started_outlives_the_question(
     child = home / "child"
     body = ("child = os.fork()", f"if not child: open({str(child)!r}, 'w').write(str(os.getpid()))", HANGS)
     found(SPEC, *bin_of(lay(home / "bin", *body)))
-    status = Path(f"/proc/{child.read_text()}/stat")
-    assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
+    # A process that was killed runs on for as long as the machine takes to notice.
+    assert any(is_gone(child.read_text()) or time.sleep(0.1) for _ in range(50))
 
 
 def test_a_python_without_the_engine_is_a_warning(home: Path) -> None:
