@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmdeploy.catalog.flags import flag_table
 from llmdeploy.catalog.versions import judged_by
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.diagnostics.suggest import did_you_mean
@@ -87,6 +86,8 @@ def _texts(value: Any, row: Setting, facts: Mapping[str, Any]) -> list[str]:
 
 def _registered(row: Setting, settings: Settings, table: Table) -> tuple[str, ...]:
     """Return the values that this version has; none where they are not known, or a plug-in may add to them."""
+    from llmdeploy.catalog.flags import flag_table  # for parsers alone
+
     flags = flag_table(table.name)
     plugged = any(key.lstrip("-").replace("_", "-").endswith("-plugin") for key in settings.engine_args)
     release = judged_by(settings.version, flags.versions, table.line) if flags else None

@@ -52,6 +52,8 @@ class TableEngine:
         return releases(self.table)
 
     def judged_by(self, version: str) -> str | None:
+        if version in self.versions:
+            return version
         from llmdeploy.engines.arguments.parser import judged_by
 
         return judged_by(version, self.table)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from llmdeploy.diagnostics import Diagnostic, Note, Path
-from llmdeploy.engines.arguments.values import text_of
 from llmdeploy.engines.base import Settings
 
 # server/text_generation_server/models/globals.py
@@ -22,6 +21,10 @@ class Stated(NamedTuple):
 
 def stated(settings: Settings) -> Mapping[str, Stated]:
     """Return the variables that llm.yaml sets itself, past the neutral settings."""
+    if not settings.engine_args and not settings.env:
+        return {}
+    from llmdeploy.engines.arguments.values import text_of  # who states none does not pay for it
+
     found: dict[str, Stated] = {}
     for where, entries in (("engine_args", settings.engine_args), ("env", settings.env)):
         for key, value in entries.items():
