@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from support.specs import spec
 
 from llmdeploy import compile
 from llmdeploy.plan.model import Endpoint, Match, Plan
-from llmdeploy.runtime.http import Answer
+from llmdeploy.runtime.http import Answer, Client
 from llmdeploy.runtime.smoke import checks
 from llmdeploy.runtime.smoke.model import Door, direct, routed
 
@@ -126,3 +127,36 @@ def test_a_model_that_reasons_is_asked_not_to_and_may_still_be_at_it() -> None:
 def test_what_a_door_lets_through(endpoint: Endpoint, path: str, passes: bool) -> None:
     door = replace(direct(plans.service(), NOBODY, None), endpoints=(endpoint,))
     assert door.lets_through(path) is passes
+
+
+class Streams:
+    """A client whose stream comes in bursts, each of some chunks, a hundredth of a second apart."""
+
+    def __init__(self, bursts: int, chunks: int) -> None:
+        self.bursts, self.chunks = bursts, chunks
+
+    def stream(self, path: str, body: Any) -> Iterator[tuple[float, str]]:
+        chunk = json.dumps({"choices": [{"delta": {"content": "four "}}], "id": "x" * 180})
+        yield from ((burst / 100, chunk) for burst in range(self.bursts) for _ in range(self.chunks))
+        yield self.bursts / 100, "[DONE]"
+
+
+def streamed(bursts: int, chunks: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(checks, "_PAUSES_S", ())
+    door = replace(direct(plans.service(), NOBODY, None), client=cast(Client, Streams(bursts, chunks)))
+    return checks.stream(door)
+
+
+@pytest.mark.parametrize(("bursts", "chunks"), [(123, 1), (18, 7), (5, 2)])
+def test_a_stream_may_come_some_tokens_at_once(
+    bursts: int, chunks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert streamed(bursts, chunks, monkeypatch).startswith(f"{bursts * chunks} chunks")
+
+
+@pytest.mark.parametrize(("bursts", "chunks"), [(1, 123), (2, 5), (7, 17), (30, 17)])
+def test_a_stream_that_comes_by_the_page_is_buffered(
+    bursts: int, chunks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(checks.Fault, match=f"{bursts * chunks} chunks arrive in {bursts} bursts"):
+        streamed(bursts, chunks, monkeypatch)

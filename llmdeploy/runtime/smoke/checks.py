@@ -38,6 +38,9 @@ _DONE = "[DONE]"
 # Tokens of one answer are further apart than this, those that waited in a buffer are not.
 _APART_S = 0.0005
 _FEW = 4
+# Proxies buffer by the page: nginx's proxy_buffers are of 4 KiB or more, others' are larger. A burst of less on
+# average comes of an engine that sends some tokens at once, or of a busy machine that wakes its reader late.
+_BUFFER_BYTES = 3 << 10
 # Until a busy moment of the machine has passed.
 _PAUSES_S = (0.2, 0.5, 1, 2, 4, 4)
 
@@ -144,17 +147,17 @@ def stream(door: Door) -> str:
     """The answer comes in pieces, as they are made, and ends as the API says."""
     # A busy machine may hold back one answer, from us or from the engine; a buffer holds back all.
     for pause_s in (*_PAUSES_S, 0):
-        times = _arrivals(door)
+        pieces = _arrivals(door)
+        times = [at for at, _ in pieces]
         bursts = _bursts(times)
-        # An engine may send a few tokens at once, a buffer sends many.
-        if bursts >= _FEW and bursts * _FEW >= len(times):
+        if bursts >= _FEW and sum(size for _, size in pieces) < bursts * _BUFFER_BYTES:
             return f"{len(times)} chunks in {times[-1] - times[0]:.2f} s"
         time.sleep(pause_s)
     raise Fault(f"the stream is buffered: {len(times)} chunks arrive in {bursts} bursts")
 
 
-def _arrivals(door: Door) -> list[float]:
-    """Return when each chunk of a streamed answer came."""
+def _arrivals(door: Door) -> list[tuple[float, int]]:
+    """Return when each chunk of a streamed answer came, and its bytes."""
     question = _question(door, "Count from one to forty, in words.", max_tokens=128)
     try:
         pieces = list(door.client.stream(CHAT, {**question, "stream": True}))
@@ -165,7 +168,7 @@ def _arrivals(door: Door) -> list[float]:
         raise Fault(f"the stream ends with {last!r} instead of {_DONE}")
     if any("choices" not in (_object(data) or {}) for _, data in pieces[:-1]):
         raise Fault("a piece of the stream is no chat completion chunk")
-    return [at for at, _ in pieces[:-1]]
+    return [(at, len(data.encode())) for at, data in pieces[:-1]]
 
 
 def _bursts(times: list[float]) -> int:
