@@ -13,6 +13,7 @@ from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.engines.base import Engine
 from llmdeploy.engines.limits import Limits
 from llmdeploy.facts import Facts, config
+from llmdeploy.memory import Model
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.policy import Choice
 from llmdeploy.spec.model import Spec
@@ -62,6 +63,26 @@ class Context(Struct, frozen=True):
         if not stated:
             return known
         return replace(known or catalog.ModelFacts(id=model, source="llm.yaml"), **stated)
+
+    def checkpoint(self, model: str) -> Model:
+        """Return what a ledger is made of: config.json and headers, or what is known of them, and `architecture`."""
+        stated, place = self.spec.models[model], self.hub_id(model) or self.spec.models[model].source.path or ""
+        known = self.checkpoint_of(place)
+        if stated.architecture is None:
+            return known
+        words = stated.architecture.model_dump(exclude_unset=True)
+        # Like for `model_facts`: what was read of the checkpoint itself wins.
+        read = place in self.facts.checkpoints
+        config = {**words, **known.config} if read else {**known.config, **words}
+        return replace(known, config=config, source=known.source if read else "llm.yaml")
+
+    def checkpoint_of(self, place: str) -> Model:
+        """Return what is known of a directory or Hub id, as llm.yaml spells it; an empty config where nothing is."""
+        read = self.facts.checkpoints.get(place)
+        if read is not None:
+            return read
+        config = catalog.config(place)
+        return Model(place, config.source if config else "", config.values if config else {})
 
     def stated_facts(self, model: str) -> Mapping[str, Any]:
         """Return the facts that llm.yaml itself states, by the names of `ModelFacts`."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
+from llmdeploy import memory
 from llmdeploy.catalog.versions import within
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.engines.limits import Limits
@@ -170,6 +171,14 @@ class Engine(Protocol):
 
     def limits(self, version: str) -> Limits:
         """Return what this version can run; the defaults of `Limits` where that is not known."""
+        ...
+
+    def takes(self, setting: str, version: str, vendor: str) -> bool:
+        """Tell whether a neutral setting has a flag in this version, on this vendor's hardware."""
+        ...
+
+    def memory(self, question: memory.Question) -> memory.Ledger:
+        """Return what the engine will compute of its GPUs' memory when it starts. Pure."""
         ...
 
     def lower(self, settings: Settings) -> Lowered:

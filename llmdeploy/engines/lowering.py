@@ -61,6 +61,10 @@ class TableEngine:
     def limits(self, version: str) -> Limits:
         return limits(self.table.limits, version, self.table.serves, methods(self.name, version))
 
+    def takes(self, setting: str, version: str, vendor: str) -> bool:
+        row = self.table.settings.get(setting)
+        return row is not None and row.in_version(version) and vendor in row.vendors
+
     def lower(self, settings: Settings) -> Lowered:
         return lower(settings, self.table, self.own)
 

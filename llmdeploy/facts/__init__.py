@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from llmdeploy.catalog import ModelFacts
+from llmdeploy.memory import Model
 
 
 class Facts(Struct, frozen=True):
@@ -20,6 +21,7 @@ class Facts(Struct, frozen=True):
     files: Mapping[str, str | None] = field(default_factory=dict)
     directories: Mapping[str, bool] = field(default_factory=dict)
     ranks: Mapping[str, int] = field(default_factory=dict)
+    checkpoints: Mapping[str, Model] = field(default_factory=dict)
     spec_dir: str = ".."
 
 

@@ -2,6 +2,30 @@
 
 from __future__ import annotations
 
-from llmdeploy.memory.model import Card, Ledger, Line, Question, Rank, Split, Verdict
+from llmdeploy.memory.model import (
+    Adapters,
+    Card,
+    Drafter,
+    Ledger,
+    Line,
+    Model,
+    Question,
+    Rank,
+    Split,
+    Tensor,
+    Verdict,
+)
 
-__all__ = ["Card", "Ledger", "Line", "Question", "Rank", "Split", "Verdict"]
+__all__ = [
+    "Adapters",
+    "Card",
+    "Drafter",
+    "Ledger",
+    "Line",
+    "Model",
+    "Question",
+    "Rank",
+    "Split",
+    "Tensor",
+    "Verdict",
+]

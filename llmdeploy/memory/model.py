@@ -90,6 +90,8 @@ class Question(Struct, frozen=True):
     split: Split = Split()
     fraction: float | None = None
     """The engine's own: of the whole card for vLLM, mem_fraction_static for SGLang, CUDA_MEMORY_FRACTION for TGI."""
+    card_fraction: float | None = None
+    """What everything together may take of the card, as llm.yaml states it: the engine's own is found from it."""
     kv_bytes: int | None = None
     """A pinned pool of each rank; `fraction` then does not matter."""
     context: int | None = None

@@ -14,6 +14,7 @@ from llmdeploy import checks
 from llmdeploy.catalog.framework import Question
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Severity
+from llmdeploy.plan import fit
 from llmdeploy.plan.placement import pool_of
 from llmdeploy.plan.policy import Choice, PassedOver, Policy, leaf
 from llmdeploy.plan.settings import settings_of
@@ -67,7 +68,8 @@ def _against(context: Context, name: str, engine: str, found: Question) -> list[
 def _findings(trial: Context, name: str, engine: str) -> Iterator[Diagnostic]:
     findings = [each for each in checks.check(trial) if each.path[:2] == ("models", name)]
     if pool_of(trial.spec, name) in trial.pools:
-        findings += trial.engines[engine].lower(settings_of(trial, name, {})[0]).diagnostics
+        settings, _, ledger = settings_of(trial, name, {})
+        findings += [*trial.engines[engine].lower(settings).diagnostics, *fit.findings(trial, name, ledger)]
     for finding in findings:
         if finding.severity is Severity.ERROR or finding.code == _NOT_MAINTAINED:
             yield finding

@@ -16,6 +16,8 @@ class Hardware(Struct, frozen=True):
     """One pool. `memory_gib` is of one GPU, or of the node where `vendor` is cpu; `count` is GPUs per node."""
 
     name: str
+    gpu: str | None
+    """Its id in the catalog."""
     vendor: str
     title: str
     memory_gib: float | None
@@ -63,6 +65,7 @@ def _pools(spec: Spec) -> Iterator[tuple[str, Hardware]]:
             name,
             Hardware(
                 name=name,
+                gpu=gpu.id if gpu else None,
                 vendor=vendor,
                 title=gpu.name if gpu else f"{vendor} GPU",
                 memory_gib=pool.memory or (gpu.memory_gib if gpu else None),

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from llmdeploy.memory.model import Ledger
+
 Path = tuple[str | int, ...]
 """Where in llm.yaml a value comes from; same shape as `diagnostics.Path`."""
 
@@ -202,6 +204,8 @@ class Service(Struct, frozen=True):
     download: Download | None = None
     build: Build | None = None
     why: tuple[Why, ...] = ()
+    memory: Ledger | None = None
+    """What it takes of its GPUs; None where the pool's memory is not known."""
     memory_gib: float | None = None
     """Host memory of the pool's node that this replica may take, where llm.yaml states it (CPU pools)."""
     structured_output: bool = True

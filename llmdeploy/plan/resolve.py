@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from llmdeploy.checks.context import Context
 from llmdeploy.checks.gateway import normal
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.engines.base import Lowered, Settings
+from llmdeploy.plan import fit
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import (
     Gateway,
@@ -26,6 +29,7 @@ from llmdeploy.plan.model import (
 from llmdeploy.plan.placement import Devices, place, pool_of
 from llmdeploy.plan.reasons import driver
 from llmdeploy.plan.settings import ADAPTERS_DIR, DRAFTER_DIR, FILES_DIR, MODEL_DIR, settings_of, sharing
+from llmdeploy.plan.ways_out import ways_out
 from llmdeploy.spec.model import Model, Spec
 
 _CPU_SERVICE_SHARE = 0.75
@@ -41,10 +45,11 @@ def resolve(context: Context, options: Mapping[str, Any]) -> tuple[Plan, list[Di
     services: list[Service] = []
     routes: list[Route] = []
     for name in spec.models:
-        settings, why = settings_of(context, name, secrets)
+        settings, why, ledger = settings_of(context, name, secrets)
         lowered = context.engines[context.engine_of(name)].lower(settings)
-        findings += lowered.diagnostics
-        services.append(_service(context, name, settings, lowered, devices[name], why))
+        findings += [*lowered.diagnostics, *fit.findings(context, name, ledger, ways_out)]
+        service = _service(context, name, settings, lowered, devices[name], why)
+        services.append(replace(service, memory=ledger))
         routes += _routes(spec, name, lowered)
     order = {normal(route.path): index for index, route in enumerate(spec.routes)}
     cache = spec.storage.cache

@@ -8,12 +8,14 @@ from typing import Any
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Path
 from llmdeploy.engines.base import WEIGHTS, Adapter, Repository, Settings, Speculation
+from llmdeploy.memory import Ledger
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Secret, Why
 from llmdeploy.plan.parallelism import tensor_size
 from llmdeploy.plan.placement import demand, pool_of
 from llmdeploy.plan.quantization import choose
 from llmdeploy.plan.reasons import reasons
+from llmdeploy.plan.sizing import size
 from llmdeploy.spec.model import Model
 
 READY_TIMEOUT_S = 1800
@@ -28,13 +30,18 @@ _CPU_FRACTION = 0.5
 _CPU_KV_SHARE = 0.5
 
 
-def settings_of(context: Context, name: str, secrets: Mapping[str, Secret]) -> tuple[Settings, list[Why]]:
-    """Return a model's settings, whatever its engine makes of them, and why the derived ones are so."""
+def settings_of(
+    context: Context, name: str, secrets: Mapping[str, Secret]
+) -> tuple[Settings, list[Why], Ledger | None]:
+    """Return a model's settings, whatever its engine makes of them, why the derived ones are so, and its ledger."""
     spec, model = context.spec, context.spec.models[name]
     engine = context.engines[context.engine_of(name)]
     pool = context.pools[pool_of(spec, name) or ""]
     version = model.engine_version or engine.versions[0]
     values, origins, why = _values(context, name, pool)
+    sized = size(context, name, values, pool)
+    values = {setting: value for setting, value in {**values, **sized.values}.items() if value is not None}
+    why += sized.why
     if model.engine is None:
         why.append(Why("engine", engine.name, "the default for a source of this kind"))
     elif name in context.choices:
@@ -76,6 +83,7 @@ def settings_of(context: Context, name: str, secrets: Mapping[str, Secret]) -> t
             further=tuple(_further(model)),
         ),
         why,
+        sized.ledger,
     )
 
 

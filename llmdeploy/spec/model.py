@@ -20,6 +20,7 @@ from llmdeploy.spec.types import (
     AnyText,
     Argument,
     Count,
+    CountOrAuto,
     Duration,
     EnvName,
     Fraction,
@@ -28,6 +29,7 @@ from llmdeploy.spec.types import (
     Name,
     Text,
     Tokens,
+    TokensOrAuto,
     Version,
     problem,
 )
@@ -184,12 +186,16 @@ class Model(Entry):
         "auto", description="Type of weights and activations."
     )
     quantization: Quantization | None = Field(None, description="Default: what the checkpoint is.")
-    context: Tokens | None = Field(
+    context: TokensOrAuto | None = Field(
         None,
-        description="Tokens of one request, prompt and answer. Default: the model's own maximum.",
-        examples=[32768],
+        description="Tokens of one request, prompt and answer; `auto`: the most that fits. Default: the model's own maximum.",
+        examples=[32768, "auto"],
     )
-    concurrency: Count | None = Field(None, description="Cap on requests that run at once.", examples=[64])
+    concurrency: CountOrAuto | None = Field(
+        None,
+        description="Cap on requests that run at once; `auto`: as many as fit at full length.",
+        examples=[64, "auto"],
+    )
     batch_tokens: Tokens | None = Field(None, description="Tokens of one scheduler step.", examples=[8192])
     memory_fraction: Fraction | None = Field(
         None, description="Share of the whole card that the engine takes, in vLLM's meaning.", examples=[0.92]

@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -141,6 +142,33 @@ def _finite(value: Any) -> Any:
     return value
 
 
+AUTO = -1
+"""`auto` where a number of tokens or requests may stand: solved for in `plan.sizing`."""
+
+
+def _or_auto(value: Any, judge: ValidatorFunctionWrapHandler) -> Any:
+    if value == "auto":
+        return AUTO
+    if isinstance(value, str):
+        raise problem(
+            "LD103", f"a whole number or `auto` is wanted, not {describe(value)}", "write a number, or `auto`"
+        )
+    return judge(value)
+
+
+@dataclass(frozen=True)
+class _OrAuto:
+    """A number, or the word `auto`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(_or_auto, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [handler(core), {"const": "auto"}]}
+
+
 Version = Annotated[Literal[1], BeforeValidator(_version), WithJsonSchema({"const": 1})]
 Json = Annotated[Any, AfterValidator(_plain)]
 Argument = Annotated[Any, AfterValidator(_finite)]
@@ -189,6 +217,8 @@ Size = Annotated[float, BeforeValidator(_gib), WithJsonSchema({"type": "string",
 Duration = Annotated[int, BeforeValidator(_seconds), WithJsonSchema({"type": "string", "pattern": DURATION})]
 """Whole seconds."""
 Count = Annotated[int, Field(ge=1, le=65536)]
+CountOrAuto = Annotated[int, Field(ge=1, le=65536), _OrAuto()]
 Tokens = Annotated[int, Field(ge=1, le=1 << 30)]
+TokensOrAuto = Annotated[int, Field(ge=1, le=1 << 30), _OrAuto()]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Fraction = Annotated[float, Field(gt=0, le=1)]

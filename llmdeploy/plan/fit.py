@@ -1,0 +1,112 @@
+"""Does a model fit its GPUs? What its ledger means, at the line of llm.yaml that asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from llmdeploy.checks.context import Context
+from llmdeploy.diagnostics import Diagnostic, Note, Path
+from llmdeploy.memory import Ledger, Rank, Verdict
+from llmdeploy.plan.hardware import Hardware
+from llmdeploy.plan.placement import pool_of
+from llmdeploy.spec.types import AUTO
+
+Ways = Callable[[Context, str], list[str]]
+"""Finds what would do instead, as texts; worth it only where somebody reads them."""
+
+_GIB = 1 << 30
+
+
+def findings(
+    context: Context, name: str, ledger: Ledger | None, ways: Ways | None = None
+) -> Iterator[Diagnostic]:
+    """Yield what a ledger has to say."""
+    if ledger is None:
+        return
+    if ledger.verdict is Verdict.UNKNOWN:
+        yield _unknown(name, ledger)
+    elif ledger.verdict is Verdict.NO:
+        yield _does_not_fit(context, name, ledger, ways)
+    else:
+        if ledger.verdict is Verdict.TIGHT:
+            yield _tight(name, ledger)
+        yield from _more_than_fit(context, name, ledger)
+
+
+def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None) -> Diagnostic:
+    pool = context.pools[pool_of(context.spec, name) or ""]
+    rank = tightest(ledger)
+    usable, path = ledger.usable_gib or 0.0, ("models", name, "gpus")
+    offers = f"{'the pool' if pool.is_cpu else 'one ' + (pool.gpu or pool.title)} offers {usable:.1f} GiB"
+    each = "" if len(ledger.ranks) <= 1 else " of each GPU"
+    if rank is None or rank.weights_gib > usable:
+        taken = f"its weights alone take {rank.weights_gib:.1f} GiB{each}, " if rank else ""
+        message = f"`{name}` does not fit: {taken}{offers}"
+    else:
+        need, left = (ledger.kv_bytes_per_request or 0) / _GIB, max(rank.kv_gib, 0.0)
+        message = (
+            f"`{name}` does not fit: one request of {ledger.context} tokens needs {need:.1f} GiB of KV cache"
+            f"{each}, {left:.1f} GiB are left for it"
+        )
+        if context.spec.models[name].context not in (None, AUTO):
+            path = ("models", name, "context")
+    found = ways(context, name) if ways else []
+    help = ", or ".join(found) or "take a larger GPU, or a smaller model"
+    return Diagnostic("LD304", message, path, help, tuple(_arithmetic(ledger, rank, pool)))
+
+
+def _arithmetic(ledger: Ledger, rank: Rank | None, pool: Hardware) -> Iterator[Note]:
+    if ledger.usable_gib is not None and pool.memory_gib:
+        share = f" × {ledger.fraction:g}" if ledger.fraction is not None else ""
+        yield Note(f"{pool.memory_gib:g} GiB physical{share}: {ledger.usable_gib:.1f} GiB for the engine")
+    if rank is not None:
+        where = f"stage {rank.stage}, " if any(each.stage for each in ledger.ranks) else ""
+        terms = {
+            "weights": rank.weights_gib,
+            "activations": rank.activation_gib,
+            "outside of torch": rank.nontorch_gib,
+            "CUDA graphs": rank.cuda_graphs_gib,
+        }
+        sums = " + ".join(f"{gib:.1f} {term}" for term, gib in terms.items() if gib >= _SHOWN_GIB)
+        yield Note(f"{where}{sums}: {rank.kv_gib:.1f} GiB are left for the KV cache")
+
+
+_SHOWN_GIB = 0.05
+
+
+def _tight(name: str, ledger: Ledger) -> Diagnostic:
+    spare = ledger.margin_gib or 0.0
+    message = (
+        f"`{name}` fits with {spare:.1f} GiB to spare beyond one request of {ledger.context} tokens, "
+        "which is less than this estimate may be wrong by"
+    )
+    return Diagnostic(
+        "LD519", message, ("models", name, "gpus"), "leave more room: a shorter `context`, fewer requests, or more GPUs"
+    )
+
+
+def _unknown(name: str, ledger: Ledger) -> Diagnostic:
+    message = f"the memory of `{name}` is not known: {ledger.reason}"
+    help = "state what its config.json says under `architecture`, or give the directory of its checkpoint"
+    return Diagnostic("LD534", message, ("models", name, "source"), help)
+
+
+def _more_than_fit(context: Context, name: str, ledger: Ledger) -> Iterator[Diagnostic]:
+    """Paged KV exists for it: requests are rarely of full length. But it is said."""
+    model = context.spec.models[name]
+    at_once, fit = model.concurrency, ledger.requests_at_context
+    if model.context in (None, AUTO) or at_once in (None, AUTO) or fit is None or at_once is None:
+        return
+    if at_once > fit:
+        path: Path = ("models", name, "concurrency")
+        message = (
+            f"{at_once} requests of {ledger.context} tokens are more than the KV cache holds: "
+            f"{int(fit)} fit at full length ({ledger.kv_tokens} tokens in all)"
+        )
+        help = f"set `concurrency: {int(fit)}` (or `auto`), a shorter `context`, or waive it where most requests are short"
+        yield Diagnostic("LD517", message, path, help)
+
+
+def tightest(ledger: Ledger) -> Rank | None:
+    """Return the rank with the least room for KV, on which everything depends."""
+    return min(ledger.ranks, key=lambda rank: rank.kv_gib, default=None)

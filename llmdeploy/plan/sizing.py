@@ -1,0 +1,191 @@
+"""What the memory of its GPUs makes of a model: the question to its engine, and what follows from the ledger.
+
+What the plan was made with is pinned, so that it does not rest on defaults that another release changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from llmdeploy.checks.context import Context
+from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Model, Question, Split, Verdict
+from llmdeploy.plan.hardware import Hardware
+from llmdeploy.plan.model import Why
+from llmdeploy.spec.types import AUTO
+
+_STEPS = (1024, 256, 16)
+"""A context that is solved for is a multiple of the first of these that fits."""
+
+_PINNED = ("concurrency", "batch_tokens", "memory_fraction")
+
+Ask = Callable[[Question], Ledger]
+
+
+class Sized(Struct, frozen=True):
+    """`values` are the settings that follow from the ledger, to be added to what is stated; `why` has their reasons."""
+
+    ledger: Ledger | None = None
+    values: Mapping[str, Any] = {}
+    why: tuple[Why, ...] = ()
+
+
+def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware) -> Sized:
+    """Ask the engine of a model, and solve for what llm.yaml leaves open. `values` are its neutral settings."""
+    engine = context.engines[context.engine_of(name)]
+    asked = question(context, name, values, pool)
+    if asked is None:
+        return Sized(None, _unsolved(values))
+    found, why = _solved(asked, values, engine.memory)
+    if found.verdict is Verdict.UNKNOWN:
+        # Nothing was planned, so nothing is pinned: the engine knows its model better.
+        return Sized(found, _unsolved(values))
+    solved = {setting: value for setting, value in _taken(found).items() if values.get(setting) == AUTO}
+    pins = {
+        setting: value
+        for setting, value in _taken(found).items()
+        if setting in _PINNED
+        and setting not in solved
+        and values.get(setting) != value
+        and engine.takes(setting, asked.version or "", pool.vendor)
+    }
+    why += [_pinned(setting, value) for setting, value in pins.items()]
+    return Sized(found, solved | pins, tuple(why))
+
+
+def question(context: Context, name: str, values: Mapping[str, Any], pool: Hardware) -> Question | None:
+    """Put a model's settings as a question; None where the pool's memory is not known."""
+    model = context.spec.models[name]
+    if pool.memory_gib is None:
+        return None
+    engine = context.engines[context.engine_of(name)]
+    facts = context.model_facts(name)
+    plain = facts is None or facts.quantization in (None, "plain")
+    adapters = model.adapters or {}
+    return Question(
+        engine=engine.name,
+        version=model.engine_version or engine.versions[0],
+        model=context.checkpoint(name),
+        card=card(pool),
+        split=Split(
+            tensor=values.get("tensor", 1),
+            pipeline=values.get("pipeline", 1),
+            data=values.get("data", 1),
+            expert=values.get("expert", False),
+        ),
+        card_fraction=None if pool.is_cpu else values.get("memory_fraction"),
+        kv_bytes=values.get("kv_bytes"),
+        context=_number(values.get("context")),
+        concurrency=_number(values.get("concurrency")),
+        batch_tokens=values.get("batch_tokens"),
+        dtype=values.get("dtype", "auto"),
+        quantization=values.get("quantization") if plain else None,
+        kv_dtype=values.get("kv_dtype", "auto"),
+        prefix_caching=values.get("prefix_caching", True),
+        adapters=Adapters(len(adapters), max(each.rank for each in adapters.values())) if adapters else None,
+        drafter=_drafter(context, name),
+        items=values.get("multimodal"),
+        embed=values.get("embed", False),
+        options={key.lstrip("-").replace("_", "-"): value for key, value in model.engine_args.items()},
+    )
+
+
+def card(pool: Hardware) -> Card:
+    """Return one GPU of a pool whose memory is known."""
+    return Card(
+        vendor=pool.vendor,
+        memory_gib=pool.memory_gib or 0.0,
+        id=pool.gpu,
+        name=pool.title,
+        capability=pool.capability,
+        arch=pool.arch,
+    )
+
+
+def _drafter(context: Context, name: str) -> Drafter | None:
+    stated = context.spec.models[name].speculative
+    if stated is None:
+        return None
+    source = stated.model
+    place = source and (source.hub or source.path)
+    return Drafter(stated.method, stated.tokens, context.checkpoint_of(place) if place else None)
+
+
+def _number(value: int | None) -> int | None:
+    return None if value == AUTO else value
+
+
+def _unsolved(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what stands for `auto` where nothing can be solved: the engine's own default."""
+    return {setting: None for setting in ("context", "concurrency") if values.get(setting) == AUTO}
+
+
+def _taken(ledger: Ledger) -> dict[str, Any]:
+    stated = {
+        "context": ledger.context,
+        "concurrency": ledger.concurrency,
+        "batch_tokens": ledger.batch_tokens,
+        "memory_fraction": ledger.fraction,
+    }
+    return {setting: value for setting, value in stated.items() if value is not None}
+
+
+def _pinned(setting: str, value: Any) -> Why:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return Why(setting, text, "what the memory was planned with: the engine's own default for this card, pinned")
+
+
+def _solved(asked: Question, values: Mapping[str, Any], ask: Ask) -> tuple[Ledger, list[Why]]:
+    """Solve for the context first, at the engine's own concurrency, then for how many requests of it fit."""
+    why: list[Why] = []
+    if values.get("context") == AUTO:
+        length = longest(asked, ask)
+        asked = replace(asked, context=length)
+        why.append(Why("context", str(length), "the most that fits (`context: auto`)"))
+    if values.get("concurrency") == AUTO:
+        many = most(asked, ask)
+        asked = replace(asked, concurrency=many)
+        why.append(Why("concurrency", str(many), "as many as fit at full length (`concurrency: auto`)"))
+    return ask(asked), why
+
+
+def longest(asked: Question, ask: Ask) -> int | None:
+    """Return the longest context that fits, up to the model's own maximum; the smallest step where none does."""
+    whole = ask(replace(asked, context=None))
+    most = whole.context
+    if most is None or whole.verdict in (Verdict.FITS, Verdict.UNKNOWN):
+        return most
+    for step in _STEPS:
+        found = _last(most // step, lambda steps: _fits(ask(replace(asked, context=steps * step))))  # noqa: B023
+        if found:
+            return found * step
+    return _STEPS[-1]
+
+
+def most(asked: Question, ask: Ask) -> int:
+    """Return how many requests of full length run at once, up to what the engine takes by itself; at least 1."""
+    default = ask(replace(asked, concurrency=None)).concurrency or 1
+    return _last(default, lambda many: _holds(ask(replace(asked, concurrency=many)), many)) or 1
+
+
+def _fits(ledger: Ledger) -> bool:
+    return ledger.verdict is Verdict.FITS
+
+
+def _holds(ledger: Ledger, many: int) -> bool:
+    return ledger.verdict is not Verdict.NO and (ledger.requests_at_context or 0) >= many
+
+
+def _last(end: int, holds: Callable[[int], bool]) -> int:
+    """Return the last of 1 … end for which `holds` is true, where it is so from 1 up to some number; 0 for none."""
+    low, high = 0, end
+    while low < high:
+        middle = (low + high + 1) // 2
+        if holds(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -1,0 +1,135 @@
+"""What would make a model fit: each way is tried, by checking and sizing the model as if llm.yaml said so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec.structs import replace
+
+from llmdeploy import checks
+from llmdeploy.checks.context import Context
+from llmdeploy.diagnostics import Severity
+from llmdeploy.memory import Ledger, Verdict
+from llmdeploy.plan.placement import demand, pool_of
+from llmdeploy.plan.settings import settings_of
+from llmdeploy.plan.sizing import longest, question
+from llmdeploy.spec.model import Model
+
+_LARGEST_NODE = 8
+"""GPUs that a node commonly has, where the pool has fewer."""
+_WORTH_SAYING = 1024
+"""Tokens: a context below this helps nobody."""
+_QUANTIZATIONS = ("fp8", "int8", "nvfp4", "mxfp4", "int4", "bitsandbytes")
+_SEQUENCES = (512, 256, 128, 64, 32, 16, 8)
+
+
+def ways_out(context: Context, name: str) -> list[str]:
+    """Return what to write instead, each by itself enough: it compiles without an error, and fits."""
+    model = context.spec.models[name]
+    texts = [*_shorter(context, name, model), *_fewer(context, name, model)]
+    texts += _quantized(context, name, model)
+    plain = _more_gpus(context, name, model)
+    if plain is not None:
+        texts.append(plain[1])
+    if plain is None or plain[0] > 2 * model.gpus.count:
+        texts += _both(context, name, model, plain[0] if plain else None)
+    return texts
+
+
+def _tried(context: Context, name: str, changes: dict[str, Any], units: int | None = None) -> Ledger | None:
+    """Return the ledger of a model with these changes, where it fits and nothing else stands against it."""
+    model = context.spec.models[name].model_copy(update=changes)
+    # Alone, with what the other models of its pool leave.
+    spec = context.spec.model_copy(update={"models": {name: model}, "routes": []})
+    pools = dict(context.pools)
+    pool = pools[pool_of(context.spec, name) or ""]
+    pools[pool.name] = replace(pool, count=max(units or _free(context, name), 1), nodes=1)
+    trial = replace(context, spec=spec, pools=pools)
+    if any(each.severity is Severity.ERROR and each.path[:2] == ("models", name) for each in checks.check(trial)):
+        return None
+    settings, _, ledger = settings_of(trial, name, {})
+    lowered = context.engines[context.engine_of(name)].lower(settings)
+    if any(each.severity is Severity.ERROR for each in lowered.diagnostics):
+        return None
+    return ledger if ledger is not None and ledger.verdict is Verdict.FITS else None
+
+
+def _free(context: Context, name: str) -> int:
+    """Return how many GPUs one replica could have on a node of its pool."""
+    pool = context.pools[pool_of(context.spec, name) or ""]
+    others = sum(units for model, units in demand(context.spec)[pool.name].items() if model != name)
+    replicas = context.spec.models[name].replicas
+    return min(pool.count, (pool.total - others) // replicas)
+
+
+def _shorter(context: Context, name: str, model: Model) -> Iterator[str]:
+    pool = context.pools[pool_of(context.spec, name) or ""]
+    values = dict(settings_of(context, name, {})[0].values)
+    asked = question(context, name, values, pool)
+    if asked is None:
+        return
+    length = longest(asked, context.engines[context.engine_of(name)].memory)
+    if length and length >= _WORTH_SAYING and _tried(context, name, {"context": length}):
+        yield f"set `context: {length}`"
+
+
+def _fewer(context: Context, name: str, model: Model) -> Iterator[str]:
+    """A sampler's peak grows with the requests that run at once."""
+    for many in _SEQUENCES:
+        if (model.concurrency is None or many < model.concurrency) and _tried(
+            context, name, {"concurrency": many}
+        ):
+            yield f"`concurrency: {many}`"
+            return
+
+
+def _quantized(context: Context, name: str, model: Model) -> Iterator[str]:
+    if model.quantization in (None, "none"):
+        for word in _QUANTIZATIONS:
+            if (ledger := _tried(context, name, {"quantization": word})) is not None:
+                yield f"`quantization: {word}`{_room(ledger)}"
+                return
+    if model.kv_cache.dtype == "auto":
+        cache = model.kv_cache.model_copy(update={"dtype": "fp8"})
+        if _tried(context, name, {"kv_cache": cache}) is not None:
+            yield "`kv_cache: {dtype: fp8}`"
+
+
+def _more_gpus(context: Context, name: str, model: Model, **also: Any) -> tuple[int, str] | None:
+    """Return the fewest GPUs that do, and how to write it."""
+    free = _free(context, name)
+    for count in range(model.gpus.count + 1, max(free, _LARGEST_NODE) + 1):
+        ledger = _tried(context, name, {**_spread(model, count), **also}, max(free, count))
+        if ledger is not None:
+            return count, f"{_written(context, name, model, count, free)}{_room(ledger)}"
+    return None
+
+
+def _both(context: Context, name: str, model: Model, plain: int | None) -> Iterator[str]:
+    """More GPUs and FP8 together, where either alone takes many."""
+    if model.quantization not in (None, "none"):
+        return
+    found = _more_gpus(context, name, model, quantization="fp8")
+    if found is not None and (plain is None or found[0] < plain):
+        yield f"{found[1]} with `quantization: fp8`"
+
+
+def _spread(model: Model, count: int) -> dict[str, Any]:
+    changes: dict[str, Any] = {"gpus": model.gpus.model_copy(update={"count": count})}
+    if model.parallel.tensor is not None:
+        tensor = count // (model.parallel.pipeline * model.parallel.data)
+        changes["parallel"] = model.parallel.model_copy(update={"tensor": tensor})
+    return changes
+
+
+def _written(context: Context, name: str, model: Model, count: int, free: int) -> str:
+    tensor = count // (model.parallel.pipeline * model.parallel.data)
+    also = f" and `parallel.tensor: {tensor}`" if model.parallel.tensor is not None else ""
+    more = f", with {count} free in pool `{pool_of(context.spec, name)}`" if count > free else ""
+    return f"`gpus.count: {count}`{also}{more}"
+
+
+def _room(ledger: Ledger) -> str:
+    requests = int(ledger.requests_at_context or 0)
+    return f" (room for {requests} request{'s' * (requests != 1)} of {ledger.context} tokens)"
