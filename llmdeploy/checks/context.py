@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from llmdeploy import catalog
+from llmdeploy.catalog import configs
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.engines.base import Engine
 from llmdeploy.engines.limits import Limits
@@ -81,8 +82,8 @@ class Context(Struct, frozen=True):
         read = self.facts.checkpoints.get(place)
         if read is not None:
             return read
-        config = catalog.config(place)
-        return Model(place, config.source if config else "", config.values if config else {})
+        known = configs.config(place)
+        return Model(place, known.source, known.config) if known else Model(place, "", {})
 
     def stated_facts(self, model: str) -> Mapping[str, Any]:
         """Return the facts that llm.yaml itself states, by the names of `ModelFacts`."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct, field
 
-from llmdeploy import memory
 from llmdeploy.catalog.versions import within
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.engines.limits import Limits
@@ -25,6 +24,9 @@ from llmdeploy.plan.model import (
     User,
     Why,
 )
+
+if TYPE_CHECKING:
+    from llmdeploy.memory.model import Ledger, Question
 
 WEIGHTS = "/models"
 """Where every engine finds the Hub cache (`HF_HOME`)."""
@@ -177,10 +179,6 @@ class Engine(Protocol):
         """Tell whether a neutral setting has a flag in this version, on this vendor's hardware."""
         ...
 
-    def memory(self, question: memory.Question) -> memory.Ledger:
-        """Return what the engine will compute of its GPUs' memory when it starts. Pure."""
-        ...
-
     def lower(self, settings: Settings) -> Lowered:
         """Turn settings into a launch. Pure; whatever cannot be said comes back as diagnostics."""
         ...
@@ -191,4 +189,11 @@ class Engine(Protocol):
 
     def capabilities(self) -> tuple[Capability, ...]:
         """Return what each release can do: one cell, or one for each span of releases, to a question."""
+        ...
+
+    def memory(self, question: Question) -> Ledger:
+        """Return what the engine's own equation makes of a card's memory. Pure.
+
+        What it does not know is UNKNOWN, with the reason. An engine of another package may lack this method.
+        """
         ...

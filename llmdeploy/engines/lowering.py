@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from msgspec.structs import replace
 
 from llmdeploy.catalog import methods
 from llmdeploy.diagnostics import Diagnostic, Note
@@ -17,6 +21,9 @@ from llmdeploy.engines.flags import Speller, Words, spell
 from llmdeploy.engines.limits import Limits, limits
 from llmdeploy.engines.table import Table, load, probes_of
 from llmdeploy.plan.model import Download, Launch, Mount, MountKind, Probe, Probes
+
+if TYPE_CHECKING:
+    from llmdeploy.memory.model import Ledger, Question
 
 MOVING = re.compile(r"(^|[-_.])(latest|nightly|main|master|dev|edge|stable)([-_.]|$)")
 
@@ -65,6 +72,19 @@ class TableEngine:
         row = self.table.settings.get(setting)
         return row is not None and row.in_version(version) and vendor in row.vendors
 
+    def memory(self, question: Question) -> Ledger:
+        """Answer with the equation of the package's own module `memory`, where it has one."""
+        from llmdeploy.memory.model import Ledger, Verdict
+
+        if find_spec(f"{self.package}.memory") is None:
+            return Ledger(Verdict.UNKNOWN, reason=f"engine: the memory of {self.title} is not modelled")
+        equation = import_module(f"{self.package}.memory")
+        if question.fraction is None and question.card_fraction is not None:
+            own: Callable[[Question], float | None] = getattr(equation, "fraction", _of_the_card)
+            question = replace(question, fraction=own(question))
+        answer: Callable[[Question], Ledger] = equation.memory
+        return answer(question)
+
     def lower(self, settings: Settings) -> Lowered:
         return lower(settings, self.table, self.own)
 
@@ -75,6 +95,10 @@ class TableEngine:
         from llmdeploy.engines.capabilities import load
 
         return load(self.package)
+
+
+def _of_the_card(question: Question) -> float | None:
+    return question.card_fraction
 
 
 def lower(settings: Settings, table: Table, own: Mapping[str, Speller] = MappingProxyType({})) -> Lowered:

@@ -1,0 +1,213 @@
+"""vLLM's start-up equation: a share of the whole card, less weights, activations and graphs, is the KV cache.
+
+Source: vLLM 0.33, v1/worker/utils.py (request_memory), v1/worker/gpu_worker.py (determine_available_memory) and
+v1/core/kv_cache_utils.py (_check_enough_kv_cache_memory, get_max_concurrency_for_kv_cache_config).
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+
+from msgspec import Struct
+
+from llmdeploy.catalog.versions import within
+from llmdeploy.engines.vllm.profile import activation, graphs
+from llmdeploy.memory.cards import traits
+from llmdeploy.memory.constants import Constants, constants
+from llmdeploy.memory.errors import UnmodelledError
+from llmdeploy.memory.kv import Storage
+from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
+from llmdeploy.memory.scheme import WIDTHS
+from llmdeploy.memory.stage import Read, Stage, read, staged
+from llmdeploy.memory.verdict import judge
+from llmdeploy.memory.weights import GIB, Loading
+
+
+class Taken(Struct, frozen=True):
+    """The settings that hold, stated or not, and the constants of this release and card."""
+
+    version: str
+    fraction: float
+    context: int
+    concurrency: int
+    batch_tokens: int
+    traits: frozenset[str]
+    rows: Constants
+
+    def value(self, name: str) -> float:
+        return self.rows.value(name, self.version, self.traits)
+
+    @property
+    def v0(self) -> bool:
+        """Whether it is the engine before 0.8, whose first rank samples alone, and which has no hybrid caches."""
+        return within(self.version, None, "0.8")
+
+
+@cache
+def table() -> Constants:
+    return constants(json.loads((files(__package__) / "memory.json").read_bytes()))
+
+
+def memory(question: Question) -> Ledger:
+    """Answer a question; what is not modelled comes back as UNKNOWN with its reason."""
+    try:
+        if question.card.vendor == "cpu":
+            raise UnmodelledError("card", "no share of a card is taken on a CPU")
+        known = read(question)
+        taken = settle(question, known)
+        loading, storage = _loading(question, known, taken), _storage(question, known, taken)
+        stages = staged(question, known, loading, storage)
+    except UnmodelledError as stop:
+        return Ledger(Verdict.UNKNOWN, reason=str(stop))
+    ranks = [
+        _rank(question, known, taken, stage, rank)
+        for _ in range(question.split.data)
+        for stage in stages
+        for rank in range(question.split.tensor)
+    ]
+    return _answer(question, known, taken, stages, ranks)
+
+
+def settle(question: Question, known: Read) -> Taken:
+    """Decide what llm.yaml leaves to the engine."""
+    rows, made = table(), known.shape
+    version = question.version or rows.newest
+    has = set(traits(question.card, question.split))
+    has |= {"moe"} if made.moe else set()
+    if made.family == "gpt-oss" and _triton(question, version):
+        has.add("triton")
+    context = question.context or made.max_context
+    if context is None:
+        raise UnmodelledError("config", "config.json states no context, and neither does the question")
+    batch = question.batch_tokens or rows.whole("batch_tokens", version, has)
+    if within(version, None, "0.8") and question.batch_tokens is None and context <= 32768:
+        batch = max(context, batch)  # V0 does not chunk prompts up to this length
+    return Taken(
+        version,
+        question.fraction if question.fraction is not None else rows.value("fraction", version, has),
+        context,
+        question.concurrency or rows.whole("concurrency", version, has),
+        batch,
+        frozenset(has),
+        rows,
+    )
+
+
+def _triton(question: Question, version: str) -> bool:
+    """Tell whether experts in MXFP4 have Triton's layout, and no workspace."""
+    backend = (question.options or {}).get("moe-backend")
+    if backend is not None:
+        return bool(backend == "triton")
+    return question.card.capability == "9.0" and table().value("mxfp4_triton", version) > 0
+
+
+def _loading(question: Question, known: Read, taken: Taken) -> Loading:
+    split = question.split
+    return Loading(
+        scheme=known.scheme,
+        width=known.width,
+        # Experts are spread over all ranks of all data-parallel copies, in slices or whole.
+        expert_ranks=split.tensor * split.data,
+        whole_experts=split.expert,
+        pad_experts=(int(taken.value("mxfp4_inner")), int(taken.value("mxfp4_hidden"))),
+        tower=question.items is None or any(question.items.values()),
+        absorb=True,
+        drafting=question.drafter is not None and question.drafter.method == "mtp",
+        rope_width=known.width,
+    )
+
+
+def _storage(question: Question, known: Read, taken: Taken) -> Storage:
+    options = question.options or {}
+    stated = question.kv_dtype if question.kv_dtype != "auto" else known.scheme.kv_dtype
+    element = known.width if stated is None else float(WIDTHS.get(stated, 1))
+    aligned = question.prefix_caching and taken.value("aligned_states") > 0
+    return Storage(
+        element=element,
+        latent={"fp8_ds_mla": 656.0, "nvfp4_ds_mla": 352.0}.get(stated or ""),
+        conv=known.width,
+        ssm=float(WIDTHS.get(str(options.get("mamba-ssm-cache-dtype", known.shape.ssm_dtype)), known.width)),
+        block=question.block_size or int(taken.value("block")),
+        align=128 if known.shape.latent_heads is not None else 16,
+        drafted=question.drafter.tokens if question.drafter is not None else 0,
+        aligned_states=aligned,
+        hybrid=not taken.v0 and options.get("disable-hybrid-kv-cache-manager") is not True,
+    )
+
+
+def _rank(question: Question, known: Read, taken: Taken, stage: Stage, rank: int) -> Rank:
+    requested = question.card.memory_gib * taken.fraction
+    sampling = stage.last and not question.embed and (rank == 0 or not taken.v0)
+    peak = activation(question, known, taken, stage, sampling)
+    row = taken.rows.row("nontorch", taken.version, taken.traits)
+    beside = Line(
+        "nontorch", row.value, f"what CUDA's libraries take beside PyTorch [{row.label}]: {row.source}"
+    )
+    drawn = graphs(question, taken, stage)
+    charged = drawn.gib if taken.value("graphs_charged") else 0.0
+    act = sum(line.gib for line in peak)
+    if question.kv_bytes is not None:
+        kv = Line("kv", question.kv_bytes / GIB, "the pool that `kv_bytes` pins, whatever the share")
+    else:
+        left = requested - stage.weights_gib - act - row.value - charged
+        share = f"{taken.fraction:g} of {question.card.memory_gib:g} GiB"
+        kv = Line("kv", left, f"Available KV cache memory: {share}, less the lines above")
+    lines = (*stage.weights, *peak, beside, drawn, kv)
+    return Rank(stage.index, rank, stage.weights_gib, act, row.value, drawn.gib, kv.gib, lines)
+
+
+def _answer(
+    question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...], ranks: list[Rank]
+) -> Ledger:
+    batches = int(taken.value("batches")) + question.split.pipeline - 1
+    in_flight = taken.batch_tokens * batches
+    needs = [stage.pool.blocks_of(taken.context, in_flight) for stage in stages]
+    blocks, tightest = min((_blocks(rank, stages[rank.stage]), rank.stage) for rank in ranks)
+    # One block is never given out (_check_enough_kv_cache_memory).
+    margins = [
+        rank.kv_gib - (needs[rank.stage] + 1) * stages[rank.stage].pool.bytes_per_block / GIB
+        for rank in ranks
+    ]
+    pool, need = stages[tightest].pool, needs[tightest]
+    at_once = blocks / need if need else float(taken.concurrency)
+    copies = max(question.split.decode_context, 1)
+    if len(pool.groups) > 1 and taken.value("printed_at_length"):
+        tokens = int(at_once * taken.context)
+    else:
+        tokens = blocks // max(len(pool.groups), 1) * pool.block
+    requested = question.card.memory_gib * taken.fraction
+    margin, verdict, reason = min(margins), None, None
+    free = question.card.memory_gib - taken.value("context") - question.used_gib
+    if question.kv_bytes is not None:
+        worst = min(
+            free - (rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib)
+            for rank in ranks
+        )
+        margin = min(margin, worst)
+    elif not taken.v0 and free < requested:
+        margin, verdict = min(margin, free - requested), Verdict.NO
+        reason = f"free-memory: {free:.2f} GiB are free at the start, and vLLM asks for {requested:.2f}"
+    return Ledger(
+        verdict or judge(margin, question.card.memory_gib),
+        margin_gib=margin,
+        usable_gib=requested,
+        ranks=tuple(ranks),
+        kv_tokens=tokens * copies,
+        requests_at_context=at_once * copies,
+        max_sequences=min(taken.concurrency, blocks // max(pool.blocks_of(1, 1), 1)),
+        bytes_per_token=int(pool.bytes_per_token),
+        reason=reason,
+        context=taken.context,
+        concurrency=taken.concurrency,
+        batch_tokens=taken.batch_tokens,
+        fraction=taken.fraction,
+        kv_bytes_per_request=int(need * pool.bytes_per_block),
+        notes=known.notes,
+    )
+
+
+def _blocks(rank: Rank, stage: Stage) -> int:
+    size = stage.pool.bytes_per_block
+    return int(rank.kv_gib * GIB // size) if rank.kv_gib > 0 and size else 0
