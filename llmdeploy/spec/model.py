@@ -171,13 +171,13 @@ class Model(Entry):
     image: ImageName | None = Field(None, description="Instead of the catalog's image.")
     gpus: Annotated[ModelGpus, Short((int,), lambda n: {"count": n}, {"type": "integer", "minimum": 1})] = (
         Field(
-            ModelGpus(count=1, pool=None),
+            ModelGpus.model_construct(),
             description="GPUs of one replica; a number where there is one pool.",
             examples=[4, {"pool": "h100", "count": 4}],
         )
     )
     parallel: Parallel = Field(
-        Parallel(tensor=None, pipeline=1, data=1, expert=False),
+        Parallel.model_construct(),
         description="How the GPUs of a replica share the model.",
     )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
@@ -194,7 +194,7 @@ class Model(Entry):
     memory_fraction: Fraction | None = Field(
         None, description="Share of the whole card that the engine takes, in vLLM's meaning.", examples=[0.92]
     )
-    kv_cache: KvCache = Field(KvCache(dtype="auto"), description="The KV cache.")
+    kv_cache: KvCache = Field(KvCache.model_construct(), description="The KV cache.")
     prefix_caching: bool = Field(True, description="Reuse the KV cache of a common prefix.")
     structured_output: bool = Field(True, description="Answers constrained by a JSON Schema or grammar.")
     served_names: list[Text] | None = Field(
@@ -245,8 +245,8 @@ class Model(Entry):
             yield ("adapters", name, "source"), adapter.source
 
 
-class Spec(Entry):
-    """One llm.yaml."""
+class Core(Entry):
+    """One llm.yaml, without the options of its targets: most state none, and a validator of them all takes its time."""
 
     version: Version = Field(description="Version of this format.", examples=[1])
     name: Name = Field(description="Compose project, Kubernetes label, Helm release.", examples=["hybrid"])
@@ -260,6 +260,13 @@ class Spec(Entry):
         min_length=1, description="The models.", examples=[{"chat": {"source": "Qwen/Qwen3-8B"}}]
     )
     routes: list[Route] = Field([], description="Which path reaches which model.")
-    gateway: Gateway = Field(Gateway(), description="The way in.")
-    storage: Storage = Field(Storage(), description="Where weights are kept.")
-    targets: Targets = Field(Targets(), description="Options of each target, and which are built by default.")
+    gateway: Gateway = Field(Gateway.model_construct(), description="The way in.")
+    storage: Storage = Field(Storage.model_construct(), description="Where weights are kept.")
+
+
+class Spec(Core):
+    """One llm.yaml."""
+
+    targets: Targets = Field(
+        Targets.model_construct(), description="Options of each target, and which are built by default."
+    )
