@@ -44,6 +44,7 @@ __all__ = [
     "Source",
     "Spec",
     "Storage",
+    "StructuredOutput",
 ]
 
 Quantization = Literal["none", "fp8", "int8", "int4", "awq", "gptq", "nvfp4", "mxfp4", "bitsandbytes", "gguf"]
@@ -93,6 +94,20 @@ class KvCache(Entry):
     dtype: Literal["auto", "fp8", "fp8_e4m3", "fp8_e5m2", "bfloat16"] = Field(
         "auto", description="Type of the cached keys and values."
     )
+
+
+class StructuredOutput(Entry):
+    """What holds answers to a JSON Schema or a grammar."""
+
+    backend: Literal["auto", "xgrammar", "guidance", "outlines", "lm-format-enforcer", "none"] = Field(
+        "auto",
+        description="The library that does; `auto` leaves it to the engine, `none` is `structured_output: false`.",
+        examples=["xgrammar"],
+    )
+
+    @property
+    def is_on(self) -> bool:
+        return self.backend != "none"
 
 
 class Adapter(Entry):
@@ -196,7 +211,13 @@ class Model(Entry):
     )
     kv_cache: KvCache = Field(KvCache.model_construct(), description="The KV cache.")
     prefix_caching: bool = Field(True, description="Reuse the KV cache of a common prefix.")
-    structured_output: bool = Field(True, description="Answers constrained by a JSON Schema or grammar.")
+    structured_output: Annotated[StructuredOutput, Short((bool,), forms.constraint, {"type": "boolean"})] = (
+        Field(
+            StructuredOutput(backend="auto"),
+            description="Answers constrained by a JSON Schema or grammar.",
+            examples=[{"backend": "xgrammar"}, False],
+        )
+    )
     served_names: list[Text] | None = Field(
         None, min_length=1, description='What clients write in "model". Default: the key of this model.'
     )
