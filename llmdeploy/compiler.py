@@ -128,17 +128,18 @@ def _options(spec: Spec, targets: Mapping[str, Target]) -> dict[str, Any]:
     from llmdeploy.spec.targets import Compose, Docker, Helm, Kubernetes
 
     stated = spec.targets
-    kubernetes = stated.kubernetes or Kubernetes()
-    helm = stated.helm or Helm()
+    # Defaults need no check: pydantic would build a validator for each.
+    kubernetes = stated.kubernetes or Kubernetes.model_construct()
+    helm = stated.helm or Helm.model_construct()
     merged = {
         **{field: getattr(kubernetes, field) for field in kubernetes.model_fields_set},
         **{field: getattr(helm, field) for field in helm.model_fields_set},
     }
     options: dict[str, Any] = {
-        "docker": stated.docker or Docker(),
-        "compose": stated.compose or Compose(),
+        "docker": stated.docker or Docker.model_construct(),
+        "compose": stated.compose or Compose.model_construct(),
         "kubernetes": kubernetes,
-        "helm": Helm.model_construct(**{**dict(Helm()), **merged}),
+        "helm": Helm.model_construct(**merged),
     }
     for name, target in targets.items():
         if name not in options:

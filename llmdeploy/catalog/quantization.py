@@ -14,13 +14,13 @@ from llmdeploy.catalog.versions import within
 
 
 class Method(Struct, frozen=True):
-    """One way to run quantized weights.
+    """One way to run quantized weights, or the reason why there is none.
 
     `make` quantizes plain weights while it loads them, to what llm.yaml calls `word`; `load` takes a
-    checkpoint of a `format`. scripts/catalogs/quantization.yaml says what each field is.
+    checkpoint of a `format`; `lacks` says of a `word` why it does neither. scripts/catalogs/quantization.yaml says what each field is.
     """
 
-    does: Literal["make", "load"]
+    does: Literal["make", "load", "lacks"]
     source: str
     nvidia: tuple[int, int] | None
     """Compute capability, least and greatest, as engines count it: 89 for 8.9."""
@@ -35,6 +35,7 @@ class Method(Struct, frozen=True):
     experts_only: bool = False
     auto_dtype: bool = False
     package: str | None = None
+    because: str | None = None
     since: str | None = None
     until: str | None = None
 
@@ -74,7 +75,7 @@ _GREATEST = 999
 
 
 def _method(row: dict[str, Any]) -> Method:
-    runs = row.pop("runs")
+    runs = row.pop("runs", {})
     sm, amd = runs.get("nvidia"), runs.get("amd")
     return Method(
         nvidia=None if sm is None else (sm[0], sm[1]) if isinstance(sm, list) else (sm, _GREATEST),

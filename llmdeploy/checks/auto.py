@@ -47,8 +47,11 @@ def _words_of_an_engine(context: Context, name: str) -> Iterator[Diagnostic]:
 def _contradictions(context: Context, name: str) -> Iterator[Diagnostic]:
     """A need that another field turns off."""
     model = context.spec.models[name]
-    for need, field in (("shared_prefixes", "prefix_caching"), ("structured_output", "structured_output")):
-        if need in (model.needs or ()) and getattr(model, field) is False:
+    for need, field, is_on in (
+        ("shared_prefixes", "prefix_caching", model.prefix_caching),
+        ("structured_output", "structured_output", model.structured_output.is_on),
+    ):
+        if need in (model.needs or ()) and not is_on:
             yield Diagnostic(
                 "LD106",
                 f"`{name}` needs `{need}`, and `{field}` is off",

@@ -8,6 +8,7 @@ from typing import Any
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.diagnostics.redact import is_credential, looks_like_credential, names_credential
+from llmdeploy.spec.entry import Entry
 
 _HELP = "declare it under `secrets` by reference (`{env: NAME}`) and name that secret in `token` or `gateway.auth`"
 
@@ -17,7 +18,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         yield from _named(("models", name, "env"), model.env)
         yield from _named(("models", name, "engine_args"), model.engine_args)
         yield from _values(("models", name, "engine_args"), model.engine_args)
-    yield from _anywhere((), context.spec.model_dump(by_alias=True, exclude_none=True))
+    yield from _anywhere((), context.spec)
 
 
 def _named(path: Path, entries: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -44,11 +45,19 @@ def _anywhere(path: Path, value: Any) -> Iterator[Diagnostic]:
     if isinstance(value, str):
         if is_credential(value):
             yield Diagnostic("LD310", "this value is a credential: [REDACTED]", path, help=_HELP)
-    elif isinstance(value, Mapping | list) and not _is_looked_at(path):
-        children: Iterator[tuple[str | int, Any]]
-        children = iter(value.items()) if isinstance(value, Mapping) else iter(enumerate(value))
-        for key, child in children:
+    elif not _is_looked_at(path):
+        for key, child in _children(value):
             yield from _anywhere((*path, key), child)
+
+
+def _children(value: Any) -> Iterator[tuple[str | int, Any]]:
+    if isinstance(value, Entry):
+        for name, field in type(value).model_fields.items():
+            yield field.alias or name, getattr(value, name)
+    elif isinstance(value, Mapping):
+        yield from value.items()
+    elif isinstance(value, list):
+        yield from enumerate(value)
 
 
 def _is_looked_at(path: Path) -> bool:

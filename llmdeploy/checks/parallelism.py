@@ -149,10 +149,13 @@ def _vision(name: str, model: Model, facts: ModelFacts, release: Release) -> Ite
     if stated.get(key) == value:
         return
     written = str(value).lower() if isinstance(value, bool) else value
+    # Flags are one engine's, and refused where the engine is left open.
+    named = f"`engine: {release.engine}` and " if model.engine == "auto" else ""
+    whole = f"leave the encoder whole with {named}`engine_args: {{{key}: {written}}}`"
     yield Diagnostic(
         "LD339",
         f"the vision encoder of `{name}` has {facts.vision_heads} heads, which do not divide over {size} tensor-parallel GPUs",
         _place(name, model),
-        f"leave the encoder whole with `engine_args: {{{key}: {written}}}`, or set a `tensor` that divides",
+        f"{whole}, or set a `tensor` that divides",
         place=Place.VALUE,
     )

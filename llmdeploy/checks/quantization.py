@@ -106,7 +106,8 @@ def _problem(
         note = (Note("the GPUs", _stated(context, release)),)
         return Diagnostic("LD333", message, path, _instead(context, name, release) + able, note)
     verb = f"loads no {title} checkpoint" if stated is None else f"has no `quantization: {stated}`"
-    return Diagnostic("LD332", f"{release.name} {verb}", path, _instead(context, name, release) + able)
+    why = "".join(f": {each.because}" for each in choice.candidates[:1])
+    return Diagnostic("LD332", f"{release.name} {verb}{why}", path, _instead(context, name, release) + able)
 
 
 def _instead(context: Context, name: str, release: Release) -> str:

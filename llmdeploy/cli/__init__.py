@@ -78,7 +78,7 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line; a failure that nobody foresaw ends in one line and status 70."""
     # What is compiled lives until the end; looking for garbage costs a sixth of a build of 1,000 models.
-    gc.set_threshold(100_000)
+    gc.set_threshold(1_000_000)
     try:
         cli.main(prog_name="llmdeploy")
     except Exception as error:

@@ -56,11 +56,13 @@ def _spell(row: Setting, settings: Settings, table: Table, words: Words, facts: 
     spellings = row.spellings(settings.vendor) if row.values else row.translated
     spelled = [spellings.get(text, text) for text in texts]
     if row.values and texts[0] not in spellings:
-        words.diagnostics.append(_refused(texts[0], row, settings))
+        words.diagnostics.append(_refused(texts[0], row, settings, table))
         return
     if row.registry is not None and (legal := _registered(row, settings, table)) and spelled[0] not in legal:
         words.diagnostics.append(_unregistered(texts[0], legal, row, settings, table))
         return
+    if row.flag is not None and "." in row.flag:
+        words.diagnostics += _changed(texts[0], spelled[0], row, settings, table)
     if spelled != texts or row.because:
         because = row.because or f"the engine's word for `{field_of(row.name)}: {texts[0]}`"
         words.why.append(Why(field_of(row.name), " ".join(spelled), because))
@@ -107,10 +109,26 @@ def _unregistered(
     return Diagnostic("LD309", message, settings.origin_of(row.name), help)
 
 
-def _refused(text: str, row: Setting, settings: Settings) -> Diagnostic:
+def _changed(text: str, word: str, row: Setting, settings: Settings, table: Table) -> Iterator[Diagnostic]:
+    """Find a word of a field of a flag's JSON that this release drops or is about to: of those no parser tells."""
+    from llmdeploy.engines.arguments import changes  # reads the catalogs
+    from llmdeploy.engines.arguments.parser import parser_of
+    from llmdeploy.engines.arguments.spelling import split
+
+    parser = parser_of(table, settings.version)
+    if parser is not None:
+        name, field = split(row.flag or "")
+        said, path = field_of(row.name), settings.origin_of(row.name)
+        found = changes.changed_value(said, name, field, word, path, parser)
+        yield from (found,) if found else ()
+
+
+def _refused(text: str, row: Setting, settings: Settings, table: Table) -> Diagnostic:
     name, path = field_of(row.name), settings.origin_of(row.name)
     legal = ", ".join(f"`{word}`" for word in row.spellings(settings.vendor)) or "none"
-    message = f"the engine has no `{name}: {text}` on {settings.vendor}; it has {legal}"
+    differ = any(isinstance(word, Mapping) for word in row.values.values())
+    where = f" on {settings.vendor}" if differ else ""
+    message = f"{table.title} {settings.version} has no `{name}: {text}`{where}; it has {legal}"
     return Diagnostic("LD309", message, path, f"leave `{name}` out, or write another")
 
 

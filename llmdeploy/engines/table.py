@@ -20,6 +20,7 @@ _FIELDS = {
     "expert": "parallel.expert",
     "kv_dtype": "kv_cache.dtype",
     "kv_bytes": "gpus.memory",
+    "grammar_backend": "structured_output.backend",
     "embed": "task",
     "tools": "tools.parser",
     "reasoning": "reasoning.parser",
@@ -32,7 +33,8 @@ def field_of(setting: str) -> str:
 
 
 class Setting(Struct, frozen=True):
-    """How an engine spells one neutral setting: with a flag or a variable.
+    """How an engine spells one neutral setting: with a flag (perhaps a field of its JSON, behind a dot) or a variable,
+    or with neither where its only value is what the engine does.
 
     With a `key` the value is written `key=value`. A `switch` stands for the setting by being there, with the
     text `set` where it takes one; `first` takes one of several values. Where the engine's words are a closed

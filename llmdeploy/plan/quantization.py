@@ -35,7 +35,7 @@ class Choice(Struct, frozen=True):
     flag: str | None = None
     problem: Problem | None = None
     candidates: tuple[Method, ...] = ()
-    """What would do, were it not for the problem."""
+    """What would do, were it not for the problem; of what an engine lacks, why it does."""
 
 
 def choose(
@@ -54,7 +54,10 @@ def choose(
     found = tuple(_loads(limits, known) if quantized else _words(limits, wanted or "", known is None))
     if not found:
         can_load = wanted is not None and any(loadable(limits, wanted))
-        return Choice(problem=Problem.NEEDS_CHECKPOINT if can_load else Problem.UNKNOWN_TO_ENGINE)
+        if can_load:
+            return Choice(problem=Problem.NEEDS_CHECKPOINT)
+        why = (each for each in limits.methods if each.does == "lacks" and each.word in (wanted, known))
+        return Choice(problem=Problem.UNKNOWN_TO_ENGINE, candidates=tuple(why))
     there = tuple(method for method in found if own_image or method.package is None)
     running = [method for method in there if method.runs_on(pool.vendor, pool.sm, pool.arch)]
     if not there:

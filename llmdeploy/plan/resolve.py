@@ -119,7 +119,7 @@ def _service(
         # The engine has the last word on a setting that both speak of.
         why=tuple({reason.setting: reason for reason in (*why, *lowered.why)}.values()),
         memory_gib=_host_memory(context, pool),
-        structured_output=model.structured_output,
+        structured_output=model.structured_output.is_on,
         reasons=model.reasoning is not None,
         task=model.task,
         adapter_names=lowered.adapter_names,

@@ -171,7 +171,11 @@ def _stated(model: Model) -> Iterator[tuple[str, Any, Any, Path]]:
     yield "memory_fraction", model.memory_fraction, None, ("memory_fraction",)
     yield "kv_dtype", model.kv_cache.dtype, "auto", ("kv_cache", "dtype")
     yield "prefix_caching", model.prefix_caching, True, ("prefix_caching",)
-    yield "structured_output", model.structured_output, True, ("structured_output",)
+    constrained = model.structured_output
+    yield "structured_output", constrained.is_on, True, ("structured_output",)
+    # Which one, where there is one: `none` is said above.
+    backend = constrained.backend if constrained.is_on else "auto"
+    yield "grammar_backend", backend, "auto", ("structured_output", "backend")
     yield "trust_remote_code", model.trust_remote_code, False, ("trust_remote_code",)
     yield "chat_template", None, None, ("chat_template",)
     yield "embed", model.task == "embed", False, ("task",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from llmdeploy.catalog.flags import Flag
@@ -83,12 +84,21 @@ def _to_flag(
         return
     _place(way, where, home, key, new)
     said = [f"{home}.{key}: {shown(new)}"]
-    for further, beside in spelling.also.items():
-        if not way.says(("engine_args", bare(further))):
-            way.put(("engine_args", bare(further)), beside)
-            said.append(f"{bare(further)}: {shown(beside)}")
+    said += (f"{bare(each)}: {shown(beside)}" for each, beside in _beside(way, spelling))
     differs = row.difference(way.before.name, way.after.name)
     way.say(Kind.RENAMED, subject, ", ".join(said), why=differs, source=row.source)
+
+
+def _beside(way: Way, spelling: Spelling) -> Iterator[tuple[str, Any]]:
+    """State what a flag goes with, as a field where it is one, and yield what was not there yet."""
+    for further, value in spelling.also.items():
+        there = named(further, value, way.after)
+        if there.setting is not None:
+            path, value = path_of(there.setting), neutral(there.word, there.setting, way.after)
+        else:
+            path = ("engine_args", bare(further))
+        if way.state(path, value):
+            yield (further if there.setting is None else ".".join(path)), value
 
 
 def _place(way: Way, where: Path | None, home: str, key: str, value: Any) -> None:
@@ -114,12 +124,11 @@ def _to_field(way: Way, where: Path | None, subject: str, setting: Setting, valu
         _leave(way, where, Kind.LOST, subject, "llmdeploy derives it from `gpus` and `parallel`")
     elif setting.name not in way.after.settings and setting.name not in way.after.noted:
         _leave(way, where, Kind.LOST, subject, way.after.lacking.get(setting.name, lacks(way, path)))
-    elif way.says(path):
+    elif not way.state(path, value):
         _leave(way, where, Kind.LOST, subject, f"`{'.'.join(path)}` says it already")
     else:
         if where is not None:
             way.remove(where)
-        way.put(path, value)
         way.say(Kind.FIELD, subject, way.shown(path, value))
 
 

@@ -25,6 +25,9 @@ _OF_THE_MODEL = (
 _OFF = ("prefix_caching", "structured_output")
 """Fields that say what an engine shall not do: one that never does it needs no such word."""
 
+_NO_BACKEND = {"backend": "none"}
+"""The long form of `structured_output: false`."""
+
 
 def plan(
     model: str,
@@ -90,9 +93,10 @@ def _source(way: Way) -> None:
 def _fields(way: Way) -> None:
     """Fields that the new engine lacks: those that forbid go, of the others the compiler tells."""
     for name in _OFF:
-        if way.stated.get(name) is False and name not in way.after.settings:
+        stated = way.stated.get(name)
+        if stated in (False, _NO_BACKEND) and name not in way.after.settings:
             way.remove((name,))
-            way.say(Kind.LOST, f"{name}: {shown(False)}", why=lacks(way, (name,)))
+            way.say(Kind.LOST, f"{name}: {shown(stated)}", why=lacks(way, (name,)))
     for name, noted in way.after.noted.items():
         if field_of(name) in way.stated and name not in way.before.noted:
             way.say(Kind.BEHAVES, f"`{field_of(name)}`", why=noted.message)

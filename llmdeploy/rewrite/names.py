@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from llmdeploy.catalog.flags import Flag, flag_table
 from llmdeploy.catalog.meanings import meanings_of
 from llmdeploy.engines.table import Setting, Table
+from llmdeploy.rewrite.convert import text_of
 
 _OWN = {
     "vllm": ("VLLM_",),
@@ -37,6 +38,7 @@ def named(key: str, value: Any, table: Table) -> Named:
         name, value = key, value
     else:
         name, value = _flag(key, value, table)
+    found: list[Named] = []
     for setting in table.settings.values():
         for spelled in (*setting.spelled, setting.env):
             if spelled is None:
@@ -44,8 +46,19 @@ def named(key: str, value: Any, table: Table) -> Named:
             full, word = _flag(spelled, True, table)
             if _plain(full) == _plain(name):
                 opposite = word is False and isinstance(value, bool)
-                return Named(name, value, setting, not value if opposite else value)
-    return Named(name, value, None, value)
+                found.append(Named(name, value, setting, not value if opposite else value))
+                break
+    # Two fields may share a flag: its word tells which is meant.
+    told = (each for each in found if each.setting and _has(each.setting, each.word))
+    return next(told, found[0] if found else Named(name, value, None, value))
+
+
+def _has(setting: Setting, word: Any) -> bool:
+    """Tell whether a word is one that this setting would write."""
+    if setting.values:
+        words = ([each] if isinstance(each, str) else each.values() for each in setting.values.values())
+        return any(text_of(word) in each for each in words)
+    return setting.set is None or text_of(word) == setting.set
 
 
 def known(name: str, table: Table) -> Flag | None:

@@ -16,10 +16,11 @@ from llmdeploy.rewrite.way import Way
 
 def compiled_to(way: Way, before: Parser, after: Parser, compiled: Service | None) -> Iterator[Item]:
     """Yield what is no longer the same about the flags that the fields are compiled to."""
-    mine = {split(key)[0] for key in way.entries("engine_args")}
+    mine = {split(key) for key in way.entries("engine_args")}
     for flag, value in _words(way, compiled):
-        was, now = before.find(flag), after.find(flag)
-        if was is None or flag in mine:
+        name, field = split(flag)
+        was, now = before.find(name), after.find(name)
+        if was is None or mine & {(name, field), (name, "")}:
             continue
         subject = f"{flag}, by a field"
         if now is None:
@@ -27,7 +28,7 @@ def compiled_to(way: Way, before: Parser, after: Parser, compiled: Service | Non
                 Kind.CHANGED, subject, why="not there: the field is compiled to another, or is an error"
             )
         else:
-            found = changes(subject, "", value, was.flag, now.flag, after, before)
+            found = changes(subject, field, value, was.flag, now.flag, after, before)
             yield from (each for each in found if each.kind is Kind.CHANGED)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from llmdeploy.catalog.flag_changes import Change, change
@@ -11,10 +12,11 @@ from llmdeploy.catalog.versions import order
 from llmdeploy.diagnostics import Path
 from llmdeploy.engines.arguments.parser import Parser, parser_of
 from llmdeploy.engines.arguments.spelling import bare, split
-from llmdeploy.engines.table import Table
+from llmdeploy.engines.table import Table, field_of
 from llmdeploy.plan.model import Service
 from llmdeploy.rewrite.changes import changes
-from llmdeploy.rewrite.convert import plain, text_of
+from llmdeploy.rewrite.convert import NoCounterpart, plain, text_of
+from llmdeploy.rewrite.fields import neutral, path_of
 from llmdeploy.rewrite.machine import driver
 from llmdeploy.rewrite.report import Kind, Rewrite
 from llmdeploy.rewrite.unstated import compiled_to, other_defaults
@@ -108,12 +110,29 @@ def _gone(way: Way, after: Parser, key: str, value: Any, name: str) -> None:
     if row is None or not (row.write or row.use):
         way.remove(path)
         way.say(Kind.GONE, subject, why=why, source=source)
+    elif (field := _field(row, value, way.after)) is not None:
+        way.remove(path)
+        if way.state(*field):
+            way.say(Kind.FIELD, subject, way.shown(*field), why=gone, source=source)
+        else:
+            way.say(Kind.GONE, subject, why=f"{gone}, and `{row.use}` says it already", source=source)
     elif (entries := _instead(row, value)) is None:
         way.say(Kind.BY_HAND, subject, why=f"{gone}: {row.help}", source=source)
     else:
         _replace(way, path, entries)
         new = ", ".join(way.shown(("engine_args", name), said) for name, said in entries.items())
         way.say(Kind.RENAMED, subject, new, why=gone, source=source)
+
+
+def _field(row: Change, value: Any, table: Table) -> tuple[tuple[str, ...], Any] | None:
+    """Return the field that says the same, where the row has nothing to add and the field has this very word."""
+    if row.because is not None:
+        return None
+    for setting in table.settings.values():
+        if field_of(setting.name) == row.use and setting.values:
+            with suppress(NoCounterpart):
+                return path_of(setting), neutral(value, setting, table)
+    return None
 
 
 def _instead(row: Change, value: Any) -> dict[str, Any] | None:

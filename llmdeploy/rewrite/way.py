@@ -56,6 +56,17 @@ class Way(Struct, frozen=True):
         before = _ORDER[: _ORDER.index(str(path[0]))]
         self.edits.append(Put(self._path(path), value, tuple(reversed(before)) if len(path) == 1 else ()))
 
+    def state(self, path: Path, value: Any) -> bool:
+        """State something that is not stated yet; tell whether it was so. A short form is `true`, or says it all."""
+        short = self.stated.get(str(path[0])) if len(path) > 1 else None
+        if short is False or self.says(path):
+            return False
+        if short is True:
+            self.put(path[:1], {str(path[1]): value})
+        else:
+            self.put(path, value)
+        return True
+
     def rename(self, path: Path, name: str, *value: Any) -> None:
         self.edits.append(Rename(self._path(path), name, *value))
 

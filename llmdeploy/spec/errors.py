@@ -32,6 +32,9 @@ _WANTED = {
     "list_type": "a list",
 }
 
+_SWITCH = "`true`, `false` or a mapping"
+"""What a mapping with a boolean short form takes."""
+
 
 def translate(error: ErrorDetails, path: Path, root: type[BaseModel]) -> Diagnostic:
     """Return the diagnostic of one error; `path` is the place in the file."""
@@ -46,7 +49,12 @@ def translate(error: ErrorDetails, path: Path, root: type[BaseModel]) -> Diagnos
         if path[:1] == ("secrets",) and isinstance(value, str):
             message = message.replace(value, MASK)
     elif kind in _WANTED:
-        code, message, help = _wrong_type(_WANTED[kind], value, path)
+        shape = at(root, path)
+        is_switch = shape is not None and shape.short is not None and bool in shape.short.types
+        wanted = _SWITCH if is_switch and kind == "model_type" else _WANTED[kind]
+        code, message, help = _wrong_type(wanted, value, path)
+        if is_switch and help is None:
+            help = f"write `{path[-1]}: {example(path, root)}`"
     else:
         rule: Rule = _RULES.get(kind, _other)
         code, message, help = rule(value, context, path, error["msg"])

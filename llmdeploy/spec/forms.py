@@ -22,10 +22,19 @@ class Short:
     expand: Callable[[Any], dict[str, Any]]
     schema: JsonSchemaValue
 
+    def takes(self, value: Any) -> bool:
+        """Tell whether `value` is in this short form. Python counts a boolean among the numbers; llm.yaml does not."""
+        return isinstance(value, self.types) and isinstance(value, bool) is (bool in self.types)
+
     def __get_pydantic_json_schema__(
         self, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return {"anyOf": [handler(core), self.schema]}
+
+
+def constraint(on: Any) -> dict[str, Any]:
+    """`structured_output: false` names no backend at all, `true` leaves it to the engine."""
+    return {"backend": "auto" if on else "none"}
 
 
 def source(text: Any) -> dict[str, Any]:

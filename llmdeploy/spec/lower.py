@@ -22,7 +22,7 @@ class Lowering:
             return value
         if value is None:
             self.nulls.append(path)
-        elif shape.short and type(value) is not bool and isinstance(value, shape.short.types):
+        elif shape.short and shape.short.takes(value):
             self.expanded.add(path)
             return shape.short.expand(value)
         elif isinstance(value, dict):

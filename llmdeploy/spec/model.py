@@ -46,6 +46,7 @@ __all__ = [
     "Source",
     "Spec",
     "Storage",
+    "StructuredOutput",
 ]
 
 Quantization = Literal["none", "fp8", "int8", "int4", "awq", "gptq", "nvfp4", "mxfp4", "bitsandbytes", "gguf"]
@@ -95,6 +96,20 @@ class KvCache(Entry):
     dtype: Literal["auto", "fp8", "fp8_e4m3", "fp8_e5m2", "bfloat16"] = Field(
         "auto", description="Type of the cached keys and values."
     )
+
+
+class StructuredOutput(Entry):
+    """What holds answers to a JSON Schema or a grammar."""
+
+    backend: Literal["auto", "xgrammar", "guidance", "outlines", "lm-format-enforcer", "none"] = Field(
+        "auto",
+        description="The library that does; `auto` leaves it to the engine, `none` is `structured_output: false`.",
+        examples=["xgrammar"],
+    )
+
+    @property
+    def is_on(self) -> bool:
+        return self.backend != "none"
 
 
 class Adapter(Entry):
@@ -173,13 +188,13 @@ class Model(Entry):
     image: ImageName | None = Field(None, description="Instead of the catalog's image.")
     gpus: Annotated[ModelGpus, Short((int,), lambda n: {"count": n}, {"type": "integer", "minimum": 1})] = (
         Field(
-            ModelGpus(count=1, pool=None),
+            ModelGpus.model_construct(),
             description="GPUs of one replica; a number where there is one pool.",
             examples=[4, {"pool": "h100", "count": 4}],
         )
     )
     parallel: Parallel = Field(
-        Parallel(tensor=None, pipeline=1, data=1, expert=False),
+        Parallel.model_construct(),
         description="How the GPUs of a replica share the model.",
     )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
@@ -200,9 +215,15 @@ class Model(Entry):
     memory_fraction: Fraction | None = Field(
         None, description="Share of the whole card that the engine takes, in vLLM's meaning.", examples=[0.92]
     )
-    kv_cache: KvCache = Field(KvCache(dtype="auto"), description="The KV cache.")
+    kv_cache: KvCache = Field(KvCache.model_construct(), description="The KV cache.")
     prefix_caching: bool = Field(True, description="Reuse the KV cache of a common prefix.")
-    structured_output: bool = Field(True, description="Answers constrained by a JSON Schema or grammar.")
+    structured_output: Annotated[StructuredOutput, Short((bool,), forms.constraint, {"type": "boolean"})] = (
+        Field(
+            StructuredOutput(backend="auto"),
+            description="Answers constrained by a JSON Schema or grammar.",
+            examples=[{"backend": "xgrammar"}, False],
+        )
+    )
     served_names: list[Text] | None = Field(
         None, min_length=1, description='What clients write in "model". Default: the key of this model.'
     )
@@ -251,8 +272,8 @@ class Model(Entry):
             yield ("adapters", name, "source"), adapter.source
 
 
-class Spec(Entry):
-    """One llm.yaml."""
+class Core(Entry):
+    """One llm.yaml, without the options of its targets: most state none, and a validator of them all takes its time."""
 
     version: Version = Field(description="Version of this format.", examples=[1])
     name: Name = Field(description="Compose project, Kubernetes label, Helm release.", examples=["hybrid"])
@@ -266,6 +287,13 @@ class Spec(Entry):
         min_length=1, description="The models.", examples=[{"chat": {"source": "Qwen/Qwen3-8B"}}]
     )
     routes: list[Route] = Field([], description="Which path reaches which model.")
-    gateway: Gateway = Field(Gateway(), description="The way in.")
-    storage: Storage = Field(Storage(), description="Where weights are kept.")
-    targets: Targets = Field(Targets(), description="Options of each target, and which are built by default.")
+    gateway: Gateway = Field(Gateway.model_construct(), description="The way in.")
+    storage: Storage = Field(Storage.model_construct(), description="Where weights are kept.")
+
+
+class Spec(Core):
+    """One llm.yaml."""
+
+    targets: Targets = Field(
+        Targets.model_construct(), description="Options of each target, and which are built by default."
+    )

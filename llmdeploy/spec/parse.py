@@ -16,7 +16,7 @@ from llmdeploy.diagnostics.place import sort
 from llmdeploy.source import Source
 from llmdeploy.spec.errors import example, is_required, translate
 from llmdeploy.spec.lower import Lowering
-from llmdeploy.spec.model import Spec
+from llmdeploy.spec.model import Core, Spec
 from llmdeploy.spec.shape import Shape, at
 from llmdeploy.spec.targets import Targets
 from llmdeploy.spec.words import subject
@@ -37,7 +37,7 @@ def parse(
     problems = [_null(path, root) for path in lowering.nulls]
     spec = None
     try:
-        spec = root.model_validate(data)
+        spec = _validated(data, root)
     except ValidationError as failure:
         for error in failure.errors(include_url=False):
             found = _diagnose(error, lowering, root)
@@ -47,6 +47,14 @@ def parse(
     foreign = [d for d in problems if d.code == "LD107"]
     problems = sort(foreign or set(problems), source)
     return (None if problems else spec), problems
+
+
+def _validated(data: Any, root: type[Spec]) -> Spec:
+    """Raise ValidationError for what does not fit."""
+    if isinstance(data, dict) and "targets" in data:
+        return root.model_validate(data)
+    core = Core.model_validate(data)
+    return root.model_construct(core.model_fields_set, **dict(core))
 
 
 @cache

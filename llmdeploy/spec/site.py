@@ -160,4 +160,4 @@ class Cache(Entry):
 
 
 class Storage(Entry):
-    cache: Cache = Field(Cache(), description="Where weights are kept.")
+    cache: Cache = Field(Cache.model_construct(), description="Where weights are kept.")

@@ -123,14 +123,14 @@ class Kubernetes(Entry):
     routing: Literal["gateway-api", "ingress", "none"] = Field(
         "gateway-api", description="How routes are reached."
     )
-    ingress: Ingress = Field(Ingress(), description="For `routing: ingress`.")
-    gateway: GatewayApi = Field(GatewayApi(), description="For `routing: gateway-api`.")
+    ingress: Ingress = Field(Ingress.model_construct(), description="For `routing: ingress`.")
+    gateway: GatewayApi = Field(GatewayApi.model_construct(), description="For `routing: gateway-api`.")
     node_selector: dict[Text, AnyText] = Field({}, description="Labels of the nodes that engines run on.")
     tolerations: list[Toleration] = Field([], description="Beside the one for the GPU's own taint.")
     runtime_class: RuntimeClass = Field("", description="RuntimeClass of the engines' Pods.")
     image_pull_secrets: list[ObjectName] = Field([], description="Secrets that pull the images.")
     annotations: dict[Text, AnyText] = Field({}, description="Annotations of the engines' Pods.")
-    resources: Resources = Field(Resources(), description="CPU and memory of one replica.")
+    resources: Resources = Field(Resources.model_construct(), description="CPU and memory of one replica.")
     patches: list[Patch] = Field([], description="The way out where an option is missing.")
 
 

@@ -27,11 +27,10 @@ PASSED = {
     "enforce_eager": False,
     "hf-overrides": {"a": 1},
     "seed": 1,
-    "structured-outputs-config.backend": "xgrammar",
     "structured_outputs_config.disable_any_whitespace": True,
 }
 #: What a dense model takes of RICH.
-DENSE = {name: value for name, value in RICH.items() if name != "expert"}
+DENSE = {name: value for name, value in RICH.items() if name != "expert"} | {"grammar_backend": "xgrammar"}
 
 
 @pytest.mark.parametrize("name", VLLMS)

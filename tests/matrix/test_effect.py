@@ -136,7 +136,7 @@ ROWS: dict[str, Any] = {
     "models.chat.memory_fraction": 0.8,
     "models.chat.kv_cache.dtype": "fp8",
     "models.chat.prefix_caching": False,
-    "models.chat.structured_output": False,
+    "models.chat.structured_output.backend": "guidance",
     "models.chat.served_names": ["one", "two"],
     "models.chat.tools.parser": "hermes",
     "models.chat.reasoning.parser": "qwen3",

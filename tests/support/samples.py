@@ -16,7 +16,7 @@ from llmdeploy.compiler import Result
 from llmdeploy.engines.table import Setting, Table
 from llmdeploy.facts import Facts
 from llmdeploy.facts.config import facts
-from llmdeploy.spec.model import KvCache, Model, Quantization, Speculative
+from llmdeploy.spec.model import KvCache, Model, Quantization, Speculative, StructuredOutput
 from support import specs
 
 _SHAPE = {
@@ -207,6 +207,9 @@ SAMPLES: dict[str, Samples] = {
     "kv_dtype": _words(KvCache.model_fields["dtype"].annotation, "kv_cache", "dtype"),
     "prefix_caching": _one(prefix_caching=False),
     "structured_output": _one(structured_output=False),
+    "grammar_backend": _words(
+        StructuredOutput.model_fields["backend"].annotation, "structured_output", "backend"
+    ),
     "trust_remote_code": _one(trust_remote_code=True, revision="0123456789abcdef0123456789abcdef01234567"),
     "chat_template": _one(chat_template="./chat.jinja"),
     "embed": _one(task="embed"),

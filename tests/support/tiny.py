@@ -38,10 +38,11 @@ def spec(**model: Any) -> dict[str, Any]:
         "context": 256,
         "concurrency": 4,
         "env": {"VLLM_ENABLE_V1_MULTIPROCESSING": 0},
+        "structured_output": {"backend": "xgrammar"},
         "engine_args": {
             "enforce-eager": True,
             # Random weights would fill the answer with the blanks that JSON allows.
-            "structured-outputs-config": {"backend": "xgrammar", "disable_any_whitespace": True},
+            "structured-outputs-config.disable_any_whitespace": True,
         },
     }
     return {

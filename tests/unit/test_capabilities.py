@@ -226,3 +226,12 @@ def test_course_says_no_where_the_engine_has_it():
         cells = [c for e, c in CELLS if e == claim.engine and c.name == claim.capability]
         if claim.said == "no":
             assert all(cell.has for cell in cells) is not claim.holds
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi"])
+def test_what_is_said_of_gguf_is_what_the_diagnostic_says(engine):
+    cells = [cell for cell in ENGINES[engine].capabilities() if cell.name == "GGUF"]
+    for version in ENGINES[engine].releases():
+        (cell,) = (each for each in cells if each.holds_for(version))
+        (row,) = (each for each in methods(engine, version) if each.does == "lacks" and each.word == "gguf")
+        assert (row.because or "").startswith(cell.value.removeprefix("no, ")), version

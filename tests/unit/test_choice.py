@@ -135,6 +135,12 @@ def test_an_archived_engine_is_passed_over_and_that_is_said():
         (H100, {"needs": ["shared_prefixes"], "reasoning": {"parser": "granite"}}, "vllm", ["sglang"]),
         (H100, {"speculative": {"method": "eagle", "tokens": 2, "model": "org/eagle"}}, "vllm", []),
         (H100, {"structured_output": False}, "sglang", ["vllm"]),
+        (
+            H100,
+            {"needs": ["shared_prefixes"], "structured_output": {"backend": "lm-format-enforcer"}},
+            "vllm",
+            ["sglang"],
+        ),
         ({"type": "cpu", "memory": "32GiB"}, {"context": 4096}, "vllm", []),
         ({"type": "mi300x", "count": 1}, {"needs": ["shared_prefixes"]}, "sglang", []),
     ],

@@ -58,10 +58,6 @@ def said(engine, engine_args, **changes):
         ({"revision-x": 1}, []),
         ({"ssl-ciphers": plain_scalar("12e5")}, ["--ssl-ciphers", "12e5"]),
         (
-            {"structured-outputs-config.backend": "xgrammar"},
-            ["--structured-outputs-config.backend", "xgrammar"],
-        ),
-        (
             {"structured_outputs_config.disable_any_whitespace": True},
             ["--structured-outputs-config.disable_any_whitespace", "true"],
         ),
@@ -291,3 +287,27 @@ def test_nothing_is_dropped_in_silence(engine_args):
             for word in lowered.launch.args
         )
         assert passed or (*HERE, "engine_args", key) in faults
+
+
+def test_of_a_flag_that_takes_json_one_field_is_the_compilers_and_the_others_are_the_users():
+    other = {"structured-outputs-config.enable_in_reasoning": True}
+    words = ["--structured-outputs-config.enable_in_reasoning", "true"]
+    assert said("vllm", other) == (words, [])
+    for mine in ("structured-outputs-config.backend", "--structured_outputs_config.backend"):
+        assert said("vllm", {mine: "xgrammar", **other}) == (words, ["LD306"])
+
+
+@pytest.mark.parametrize("value", [{"backend": "xgrammar"}, '{"backend": "xgrammar"}'])
+def test_the_field_of_the_compiler_is_found_inside_of_the_whole(value):
+    assert said("vllm", {"structured-outputs-config": value}) == ([], ["LD306"])
+
+
+@pytest.mark.parametrize("value", [{"enable_in_reasoning": True}, '{"enable_in_reasoning": true}', {}])
+def test_the_whole_of_a_flag_is_taken_unless_it_would_undo_a_field(value):
+    given = {"structured-outputs-config": value}
+    assert [
+        each.code for each in ENGINES["vllm"].lower(settings("vllm", engine_args=given)).diagnostics
+    ] == []
+    beside = ENGINES["vllm"].lower(settings("vllm", {"grammar_backend": "xgrammar"}, engine_args=given))
+    assert [each.code for each in beside.diagnostics] == ["LD313"]
+    assert beside.launch.args[-2:] == ("--structured-outputs-config.backend", "xgrammar")

@@ -88,6 +88,22 @@ def test_sglang():
     assert lowered.user is None
 
 
+@pytest.mark.parametrize(
+    ("engine", "backend", "words"),
+    [
+        ("vllm", "guidance", ["--structured-outputs-config.backend", "guidance"]),
+        ("vllm", "xgrammar", ["--structured-outputs-config.backend", "xgrammar"]),
+        ("sglang", "guidance", ["--grammar-backend", "llguidance"]),
+        ("sglang", "outlines", ["--grammar-backend", "outlines"]),
+        ("tgi", "outlines", []),
+    ],
+)
+def test_a_backend_of_grammars_goes_by_the_engines_own_word(engine, backend, words):
+    lowered, plain = lower(engine, {"grammar_backend": backend}), lower(engine)
+    assert list(lowered.launch.args) == [*plain.launch.args, *words]
+    assert (lowered.launch.env, lowered.diagnostics) == (plain.launch.env, plain.diagnostics)
+
+
 def test_sglang_without_a_key_is_started_directly():
     launch = lower("sglang").launch
     assert launch.entrypoint == ("sglang", "serve")

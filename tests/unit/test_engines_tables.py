@@ -20,7 +20,9 @@ ROWS = [(name, row) for name, engine in ENGINES.items() for row in engine.table.
 OWNED_FLAGS = [(name, flag) for name, engine in ENGINES.items() for flag in engine.table.owned_flags]
 OWNED_ENV = [(name, variable) for name, engine in ENGINES.items() for variable in engine.table.owned_env]
 #: What is not in RICH, or not among the values that the engine takes.
-VALUES = {"kv_bytes": 1 << 30, ("tgi", "dtype"): "float16"}
+VALUES = {"kv_bytes": 1 << 30, ("tgi", "dtype"): "float16", "grammar_backend": "outlines"}
+#: What an engine does without being told.
+SILENT = [(engine, row) for engine, row in ROWS if row.flag is None and row.env is None]
 
 
 def raw(engine):
@@ -58,7 +60,19 @@ def test_every_source_is_cited(engine):
     assert cited <= set(table["sources"])
 
 
-@pytest.mark.parametrize(("engine", "row"), ROWS, ids=[f"{e}-{row.name}" for e, row in ROWS])
+@pytest.mark.parametrize(("engine", "row"), SILENT, ids=[f"{e}-{row.name}" for e, row in SILENT])
+def test_what_need_not_be_said_has_one_value_and_is_explained(engine, row):
+    (value,) = row.values
+    lowered = ENGINES[engine].lower(settings(engine, {row.name: value}))
+    plain = ENGINES[engine].lower(settings(engine))
+    assert (lowered.launch, lowered.diagnostics) == (plain.launch, plain.diagnostics)
+    assert [(why.setting, why.value) for why in lowered.why] == [(field_of(row.name), value)]
+
+
+@pytest.mark.parametrize(
+    ("engine", "row"),
+    [pytest.param(*each, id=f"{each[0]}-{each[1].name}") for each in ROWS if each not in SILENT],
+)
 def test_every_setting_has_an_effect(engine, row):
     """Set alone, a row changes the command line or the environment."""
     value = VALUES.get((engine, row.name), VALUES.get(row.name, RICH.get(row.name)))

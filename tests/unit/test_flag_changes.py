@@ -42,8 +42,8 @@ LEAVE_OUT = "leave it out"
 #: Every row of the table of removed and renamed flags that this was built from.
 TABLE = [
     vllm("disable-log-requests", "0.17.0", LEAVE_OUT, version="0.32.0", before="0.33.0"),
-    vllm("guided-decoding-backend", "0.12.0", "`structured-outputs-config.backend`"),
-    vllm("guided-decoding-disable-fallback", "0.12.0", "`structured-outputs-config.backend`"),
+    vllm("guided-decoding-backend", "0.12.0", "use `structured_output.backend`"),
+    vllm("guided-decoding-disable-fallback", "0.12.0", "use `structured_output.backend`"),
     vllm("swap-space", "0.18.0", LEAVE_OUT, value=4),
     vllm("num-lookahead-slots", "0.12.0", LEAVE_OUT, value=4),
     vllm("speculative-model", "0.8.3", "use `speculative`", value="org/draft"),
@@ -81,14 +81,6 @@ TABLE = [
             "monokernel": True,
             "watchdog-config": {},
         }.items()
-    ),
-    Row(
-        "vllm",
-        "structured-outputs-config.backend",
-        "LD515",
-        "`structured-outputs-config.backend: xgrammar`",
-        "0.35.0 is to drop it",
-        value="lm-format-enforcer",
     ),
     Row("vllm", "ir-op-priority", "LD515", "the platform chooses", "0.34.0 is to drop it", value={}),
     Row("vllm", "model", "LD306", "use `source`", value="org/model"),

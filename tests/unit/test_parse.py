@@ -52,6 +52,15 @@ def test_the_least_spec_parses() -> None:
         ("source: ~/weights", "source: {path: ~/weights}"),
         ("source: a/b\n    gpus: 4", "source: {hub: a/b}\n    gpus: {count: 4}"),
         (
+            "source: a/b\n    structured_output: true",
+            "source: {hub: a/b}\n    structured_output: {backend: auto}",
+        ),
+        ("source: a/b\n    structured_output: true", "source: {hub: a/b}"),
+        (
+            "source: a/b\n    structured_output: false",
+            "source: {hub: a/b}\n    structured_output: {backend: none}",
+        ),
+        (
             "source: a/b\n    adapters: {s: {source: c/d, rank: 8}}",
             "source: a/b\n    adapters: {s: {source: {hub: c/d}, rank: 8}}",
         ),
@@ -135,6 +144,12 @@ CASES = [
     ("    env: {A: true}", "LD103", C + "env.A", "put quotes around text"),
     ("    gpus: four", "LD103", C + "gpus", None),
     ("    gpus: true", "LD103", C + "gpus", None),
+    (
+        "    structured_output: 1",
+        "LD103",
+        C + "structured_output",
+        "write `structured_output: {backend: xgrammar}`",
+    ),
     ("    served_names: a", "LD103", C + "served_names", None),
     (
         "storage: {cache: {size: true}}",

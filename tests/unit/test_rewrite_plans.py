@@ -64,6 +64,17 @@ def migrated(before: str, to: str, **stated: Any) -> tuple[dict[str, Any], Rewri
             {"speculative-config": {"method": "draft_model", "model": "a/b", "num_speculative_tokens": 3}},
             {"speculative": {"method": "draft", "tokens": 3, "model": "a/b"}},
         ),
+        ("vllm-sglang", {"structured-outputs-config.backend": "guidance"}, {"structured_output": {"backend": "guidance"}}),
+        ("sglang-vllm", {"grammar-backend": "llguidance"}, {"structured_output": {"backend": "guidance"}}),
+        ("sglang-vllm", {"grammar-backend": "none"}, {}),
+        (
+            "sglang-vllm",
+            {"constrained-json-disable-any-whitespace": True},
+            {
+                "engine_args": {"structured-outputs-config.disable_any_whitespace": True},
+                "structured_output": {"backend": "xgrammar"},
+            },
+        ),
         ("vllm-sglang", {"limit-mm-per-prompt": {"image": 2}}, {"multimodal": {"image": 2}}),
         # one flag, two flags
         (
@@ -113,6 +124,20 @@ def test_an_argument_becomes(way: str, stated: dict[str, Any], becomes: dict[str
 def test_a_variable_becomes(way: str, stated: dict[str, str], becomes: dict[str, Any]) -> None:
     before, to = way.split("-")
     assert migrated(before, to, source="a/b", env=stated)[0] == {"source": "a/b", **becomes}
+
+
+@pytest.mark.parametrize("off", [False, {"backend": "none"}])
+def test_what_an_engine_shall_not_do_and_never_does_goes(off: Any) -> None:
+    result, rewrite = migrated("sglang", "vllm", source="a/b", structured_output=off)
+    assert result == {"source": "a/b"}
+    assert [item.why for item in rewrite.items if item.kind is Kind.LOST] == [
+        "vLLM has no counterpart of `structured_output`"
+    ]
+
+
+def test_a_backend_that_is_stated_goes_along() -> None:
+    stated = {"source": "a/b", "structured_output": {"backend": "guidance"}}
+    assert migrated("sglang", "vllm", **stated)[0] == stated
 
 
 def test_a_field_that_is_stated_is_not_overwritten() -> None:
@@ -186,7 +211,7 @@ def upgraded(engine: str, old: str, new: str, **stated: Any) -> tuple[dict[str, 
     ("stated", "becomes", "kind"),
     [
         ({"engine_args": {"swap-space": 4}}, {}, Kind.GONE),
-        ({"engine_args": {"guided-decoding-backend": "xgrammar"}}, {"engine_args": {"structured-outputs-config.backend": "xgrammar"}}, Kind.RENAMED),
+        ({"engine_args": {"guided-decoding-backend": "xgrammar"}}, {"structured_output": {"backend": "xgrammar"}}, Kind.FIELD),
         ({"engine_args": {"max-seq-len-to-capture": 8}}, {"engine_args": {"max-seq-len-to-capture": 8}}, Kind.BY_HAND),
         ({"env": {"VLLM_USE_V1": "1"}}, {}, Kind.GONE),
         ({"env": {"VLLM_ATTENTION_BACKEND": "FLASHINFER"}}, {"engine_args": {"attention-backend": "FLASHINFER"}}, Kind.RENAMED),
@@ -219,9 +244,26 @@ def test_an_older_release_takes_the_version_and_drops_what_came_later() -> None:
 
 
 def test_two_that_went_for_one_are_written_once() -> None:
-    stated = {"guided-decoding-backend": "xgrammar", "structured-outputs-config.backend": "guidance"}
+    kept = {"structured-outputs-config.disable_any_whitespace": False}
+    stated = {"guided-decoding-disable-any-whitespace": True, **kept}
     result, _ = upgraded("vllm", "0.32.0", "0.33.0", source="a/b", engine_args=stated)
-    assert result["engine_args"] == {"structured-outputs-config.backend": "guidance"}
+    assert result["engine_args"] == kept
+
+
+@pytest.mark.parametrize(
+    ("stated", "becomes"),
+    [
+        ({"backend": "guidance"}, {"backend": "guidance"}),
+        (True, {"backend": "xgrammar"}),
+        (False, False),
+    ],
+)
+def test_a_flag_that_became_a_field_gives_way_to_what_the_field_says(stated: Any, becomes: Any) -> None:
+    flags = {"guided-decoding-backend": "xgrammar"}
+    result, _ = upgraded(
+        "vllm", "0.32.0", "0.33.0", source="a/b", structured_output=stated, engine_args=flags
+    )
+    assert result == {"source": "a/b", "structured_output": becomes}
 
 
 def test_a_switch_that_went_becomes_the_values_that_stand_for_it() -> None:

@@ -44,13 +44,16 @@ def test_a_route_is_asked_for_the_probes_that_it_lets_through() -> None:
     assert asked(only_route(replace(plan, routes=(closed,)))) == [*OPENAI, "closed"]
 
 
-@pytest.mark.parametrize("stated", [True, False])
-def test_a_model_without_structured_output_is_not_asked_for_it(stated: bool) -> None:
+@pytest.mark.parametrize(
+    ("stated", "is_on"),
+    [(True, True), ({"backend": "outlines"}, True), (False, False), ({"backend": "none"}, False)],
+)
+def test_a_model_without_structured_output_is_not_asked_for_it(stated: Any, is_on: bool) -> None:
     document = spec("sglang")
     document["models"]["chat"]["structured_output"] = stated
     plan = compile(json.dumps(document), ["docker"], emit=False).plan
     assert plan
-    assert ("schema" in asked(direct(plan.services[0], NOBODY, None))) is stated
+    assert ("schema" in asked(direct(plan.services[0], NOBODY, None))) is is_on
 
 
 def test_a_model_that_embeds_is_asked_for_vectors_alone() -> None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from llmdeploy.catalog.flags import Flag
 from llmdeploy.diagnostics import Diagnostic, Path, Place
-from llmdeploy.engines.arguments import changes, registries, unknown, values
+from llmdeploy.engines.arguments import changes, fields, registries, unknown, values
 from llmdeploy.engines.arguments.parser import Parser, owned
 from llmdeploy.engines.arguments.spelling import Spelled, bare, is_name, split
 from llmdeploy.engines.base import Settings
@@ -34,6 +34,8 @@ def judge(settings: Settings, table: Table, parser: Parser | None) -> Iterator[A
     for key, value in settings.engine_args.items():
         path = (*settings.origin, "engine_args", key)
         found = _named(key, value, path, table, parser)
+        if isinstance(found, Argument) and not found.field:
+            found = fields.clash(key, found.spelled.flag.name, value, path, settings, table) or found
         if isinstance(found, Argument) and (other := _given_before(found, seen)) is not None:
             found = Diagnostic("LD313", f"`{key}` and `{other}` are one flag", path, "keep one of the two")
         if isinstance(found, Diagnostic):
@@ -52,7 +54,7 @@ def _named(key: str, value: Any, path: Path, table: Table, parser: Parser | None
     # TGI's flags may be written as the variables that they are set by.
     spelling, field = split(key.lower() if table.engine_args == "environment" else key)
     spelled = parser.find(spelling) if parser else None
-    if (mine := owned(spelling, table, parser)) is not None:
+    if (mine := owned(spelling, table, parser, field)) is not None:
         message = f"`{key}` is `{mine}`, which llmdeploy decides"
         return Diagnostic("LD306", message, path, table.owned_flags[mine])
     if parser is None:

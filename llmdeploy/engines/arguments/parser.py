@@ -9,7 +9,7 @@ from msgspec import Struct
 from llmdeploy.catalog import versions
 from llmdeploy.catalog.flags import FlagTable, flag_table
 from llmdeploy.catalog.versions import order
-from llmdeploy.engines.arguments.spelling import Spelled, spellings, stem
+from llmdeploy.engines.arguments.spelling import Spelled, spellings, split, stem
 from llmdeploy.engines.arguments.values import Numbers
 from llmdeploy.engines.table import Table
 
@@ -46,12 +46,17 @@ class Parser(Struct, frozen=True):
         return versions[versions.index(releases[-1]) + 1] if releases else None
 
 
-def owned(spelling: str, table: Table, parser: Parser | None) -> str | None:
-    """Return the flag of the compiler's that a spelling means, through any alias or negation."""
+def owned(spelling: str, table: Table, parser: Parser | None, field: str = "") -> str | None:
+    """Return the flag of the compiler's that a spelling means, through any alias or negation.
+
+    Of some it owns one field of the JSON alone; then that `field` is asked for.
+    """
     spelled = parser.find(spelling) if parser else None
     for mine in table.owned_flags:
-        own = parser.find(mine) if parser else None
-        if stem(spelling) == stem(mine) or (own and spelled and own.flag is spelled.flag):
+        name, of_mine = split(mine)
+        own = parser.find(name) if parser else None
+        is_it = stem(spelling) == stem(name) or (own and spelled and own.flag is spelled.flag)
+        if is_it and (not of_mine or f"{field}.".startswith(f"{of_mine}.")):
             return mine
     return None
 

@@ -34,7 +34,7 @@ def check(plan: Plan, target: str) -> Iterator[Diagnostic]:
 
 def _objects(plan: Plan, options: Kubernetes, target: str) -> Iterator[Diagnostic]:
     """Judge the objects where free text of llm.yaml gets into them; what we make alone is held by tests."""
-    plain = Kubernetes()
+    plain = Kubernetes.model_construct()
     free = any(getattr(options, field) != getattr(plain, field) for field in _FREE)
     if free or plan.storage.storage_class is not None:
         from llmdeploy.targets.kubernetes.check_objects import check_objects  # the rules take 15 ms to import
@@ -130,7 +130,7 @@ def _one_case(plan: Plan) -> Iterator[Diagnostic]:
 
 def _gateway(plan: Plan, options: Kubernetes, path: Path) -> Iterator[Diagnostic]:
     gateway = options.gateway
-    if options.routing != "gateway-api" and gateway != GatewayApi():
+    if options.routing != "gateway-api" and gateway != GatewayApi.model_construct():
         yield Diagnostic(
             "LD510", f"`gateway` is not used with `routing: {options.routing}`", path, help="remove it"
         )

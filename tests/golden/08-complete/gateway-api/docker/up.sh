@@ -170,7 +170,7 @@ args=(
 hf download example/llama-3.3-70b-sql-lora --exclude '"'"'original/*'"'"' --local-dir /models/adapters/example/llama-3.3-70b-sql-lora
 hf download example/llama-3.3-70b-legal-lora --exclude '"'"'original/*'"'"' --local-dir /models/adapters/example/llama-3.3-70b-legal-lora'
 )
-if ! current complete-batch bd0a5e7aa466 || ! current complete-batch-2 82bcb4a2f8a1; then
+if ! current complete-batch d52e53639e43 || ! current complete-batch-2 1c0d9b09dfec; then
   HF_TOKEN=${HF_TOKEN:-} fetch complete-batch-download "${args[@]}"
 fi
 args=(
@@ -237,6 +237,8 @@ args=(
   0.92
   --kv-cache-dtype
   fp8
+  --structured-outputs-config.backend
+  xgrammar
   --enable-auto-tool-choice
   --tool-call-parser
   llama3_json
@@ -253,7 +255,7 @@ args=(
   --override-generation-config
   '{"temperature":0.6}'
 )
-VLLM_API_KEY=${LLM_API_KEY:-} start complete-batch bd0a5e7aa466 '' "${args[@]}"
+VLLM_API_KEY=${LLM_API_KEY:-} start complete-batch d52e53639e43 '' "${args[@]}"
 args=(
   --label io.llmdeploy.model=batch
   --network complete-engines
@@ -319,6 +321,8 @@ args=(
   0.92
   --kv-cache-dtype
   fp8
+  --structured-outputs-config.backend
+  xgrammar
   --enable-auto-tool-choice
   --tool-call-parser
   llama3_json
@@ -335,7 +339,7 @@ args=(
   --override-generation-config
   '{"temperature":0.6}'
 )
-VLLM_API_KEY=${LLM_API_KEY:-} start complete-batch-2 82bcb4a2f8a1 '' "${args[@]}"
+VLLM_API_KEY=${LLM_API_KEY:-} start complete-batch-2 1c0d9b09dfec '' "${args[@]}"
 
 # chat
 args=(
