@@ -19,10 +19,13 @@ class Heads(Struct, frozen=True):
 
 def heads(config: Config) -> Heads:
     query = config.number("num_attention_heads", "n_head", "num_heads")
-    stated = config.get("num_key_value_heads", "num_kv_heads", "n_head_kv")
-    kv = int(stated) if isinstance(stated, int) else query
+    one = config.flag("multi_query") and not config.flag("new_decoder_architecture")  # Falcon 7B
+    kv = (
+        config.number("num_key_value_heads", "num_kv_heads", "n_head_kv", default=1 if one else query)
+        or query
+    )
     hidden = config.number("hidden_size", "n_embd", "d_model")
-    size = config.number("head_dim", default=hidden // query)
+    size = config.number("head_dim", "attention_head_dim", default=0) or max(hidden // query, 1)
     return Heads(
         query,
         kv,
@@ -37,7 +40,6 @@ def grouped(
     bias: bool = False,
     gate: bool = False,
     out_bias: bool = False,
-    no_value: bool = False,
 ) -> tuple[Part, ...]:
     """Return queries, keys, values and output. `gate` doubles the queries (Qwen3-Next's attn_output_gate)."""
     query = at.query * at.key * (2 if gate else 1)
@@ -47,8 +49,6 @@ def grouped(
         Part("self_attn.v_proj", at.kv * at.value, hidden, "heads", linear=True, heads=at.kv),
         Part("self_attn.o_proj", hidden, at.query * at.value, "in", linear=True),
     ]
-    if no_value:
-        del parts[2]
     if bias:
         parts.append(Part("self_attn.q_proj.bias", query, 1, "out"))
         parts.append(Part("self_attn.kv_proj.bias", at.kv * (at.key + at.value), 1, "heads", heads=at.kv))

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy.memory.architecture import shape
-from llmdeploy.memory.errors import UnmodelledError
+from llmdeploy.memory.errors import RefusedError, UnmodelledError
 from llmdeploy.memory.headers import weigh_headers
 from llmdeploy.memory.kv import Pool, Storage, pool
 from llmdeploy.memory.model import Drafter, Line, Question
@@ -46,8 +46,12 @@ class Read(Struct, frozen=True):
 
 def read(question: Question) -> Read:
     """Read the model; what the engine quantizes while it loads is part of it."""
+    if question.card.vendor not in ("nvidia", "amd"):
+        raise UnmodelledError("card", f"how memory is shared out on `{question.card.vendor}` is not modelled")
     made = shape(question.model.config)
-    stated = question.dtype if question.dtype != "auto" else made.dtype
+    # Engines run fp32 checkpoints in 16 bits unless they are told not to (vLLM 0.33, config/model.py).
+    own = made.dtype if made.dtype not in ("float32", "float") else "bfloat16"
+    stated = question.dtype if question.dtype != "auto" else own
     width = WIDTHS.get(stated)
     if width is None:
         raise UnmodelledError("dtype", f"`{stated}` is not modelled")
@@ -58,12 +62,18 @@ def read(question: Question) -> Read:
 
 
 def _divisible(question: Question, made: Shape) -> None:
-    """Refuse what no engine starts with; a check of its own says more."""
-    tensor = question.split.tensor
+    """Refuse what engines do not start with (vLLM 0.33, config/model.py, verify_with_parallel_config, and linear.py)."""
+    tensor, vocab = question.split.tensor, -(-made.vocab // 64) * 64
     if made.heads % tensor:
-        raise UnmodelledError("split", f"{made.heads} heads cannot be divided over {tensor} ranks")
+        raise RefusedError("split", f"{made.heads} heads cannot be divided over {tensor} ranks")
+    if made.kv_heads % tensor and tensor % made.kv_heads:
+        raise RefusedError(
+            "split", f"{made.kv_heads} KV heads can neither be divided over {tensor} ranks nor repeated"
+        )
+    if vocab % tensor:
+        raise RefusedError("split", f"a vocabulary of {vocab} cannot be divided over {tensor} ranks")
     if len(made.layers) < question.split.pipeline:
-        raise UnmodelledError(
+        raise RefusedError(
             "split", f"{len(made.layers)} layers are fewer than {question.split.pipeline} stages"
         )
 
