@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -13,10 +13,14 @@ from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.engines.base import Engine
 from llmdeploy.engines.limits import Limits
 from llmdeploy.facts import Facts, config
+from llmdeploy.facts.sources import main_source
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.policy import Choice
 from llmdeploy.spec.model import Spec
 from llmdeploy.targets.base import Target
+
+if TYPE_CHECKING:
+    from llmdeploy.memory.model import Model as Checkpoint
 
 
 class Context(Struct, frozen=True):
@@ -52,8 +56,7 @@ class Context(Struct, frozen=True):
 
     def model_facts(self, model: str) -> catalog.ModelFacts | None:
         """Return what is known of a model: its own config.json before llm.yaml's `architecture` before the catalog."""
-        source, hub = self.spec.models[model].source, self.hub_id(model)
-        read = self.facts.models.get(hub or source.path or "")
+        hub, read = self.hub_id(model), self.read_facts(model)
         stated = self.stated_facts(model)
         if read is not None:
             missing = {name: value for name, value in stated.items() if getattr(read, name) in (None, ())}
@@ -62,6 +65,21 @@ class Context(Struct, frozen=True):
         if not stated:
             return known
         return replace(known or catalog.ModelFacts(id=model, source="llm.yaml"), **stated)
+
+    def read_facts(self, model: str) -> catalog.ModelFacts | None:
+        """Return what its own config.json says, where that was read."""
+        return self.facts.models.get(main_source(self.spec, self.spec.models[model]).key)
+
+    def checkpoint(self, model: str) -> Checkpoint | None:
+        """Return config.json and the headers of the weights, as far as they are known; llm.yaml's `architecture` fills gaps.
+
+        The seam for the bundled catalog, which has no whole config.json yet: `known` of `completed`.
+        """
+        from llmdeploy.facts.completed import completed
+
+        stated = self.spec.models[model].architecture
+        read = self.facts.checkpoints.get(main_source(self.spec, self.spec.models[model]).key)
+        return completed(model, read, stated.model_dump(exclude_unset=True) if stated else {})
 
     def stated_facts(self, model: str) -> Mapping[str, Any]:
         """Return the facts that llm.yaml itself states, by the names of `ModelFacts`."""

@@ -87,6 +87,8 @@ CODES: dict[str, Code] = {
             "LD340": "the engine's own parser refuses the command line",
             "LD341": "the engine's own configuration check refuses the model",
             "LD350": "an adapter of another rank",
+            "LD355": "weights that no engine can load",
+            "LD356": "a directory of several GGUF files",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
             "LD402": "a secret without a reference for the target",
@@ -119,6 +121,7 @@ CODES: dict[str, Code] = {
             "LD516": "a variable that the engine does not read",
             "LD518": "needs where nothing is to be chosen",
             "LD523": "an architecture that config.json contradicts",
+            "LD529": "a Hub that tells nothing",
         },
     ),
     **_table(
