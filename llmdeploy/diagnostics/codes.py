@@ -87,8 +87,6 @@ CODES: dict[str, Code] = {
             "LD340": "the engine's own parser refuses the command line",
             "LD341": "the engine's own configuration check refuses the model",
             "LD350": "an adapter of another rank",
-            "LD355": "weights that no engine can load",
-            "LD356": "a directory of several GGUF files",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
             "LD402": "a secret without a reference for the target",
@@ -105,6 +103,8 @@ CODES: dict[str, Code] = {
         Severity.WARNING,
         {
             "LD342": "an engine that could not be asked",
+            "LD355": "weights that no engine can load",
+            "LD356": "a directory of several GGUF files",
             "LD501": "a model that no route reaches",
             "LD502": "one served name for two models",
             "LD503": "a gated model without a token",
