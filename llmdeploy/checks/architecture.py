@@ -14,7 +14,7 @@ EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
 def check(context: Context) -> Iterator[Diagnostic]:
     for name, model in context.spec.models.items():
-        read = context.facts.models.get(context.hub_id(name) or model.source.path or "")
+        read = context.read_facts(name)
         if read is None or model.architecture is None:
             continue
         for key, value in model.architecture.model_dump(exclude_unset=True).items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -14,11 +14,15 @@ from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.engines.base import Engine
 from llmdeploy.engines.limits import Limits
 from llmdeploy.facts import Facts, config
+from llmdeploy.facts.sources import Named, main_source, sources
 from llmdeploy.memory import Model
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.policy import Choice
 from llmdeploy.spec.model import Spec
 from llmdeploy.targets.base import Target
+
+if TYPE_CHECKING:
+    from llmdeploy.memory.model import Model as Checkpoint
 
 
 class Context(Struct, frozen=True):
@@ -54,8 +58,7 @@ class Context(Struct, frozen=True):
 
     def model_facts(self, model: str) -> catalog.ModelFacts | None:
         """Return what is known of a model: its own config.json before llm.yaml's `architecture` before the catalog."""
-        source, hub = self.spec.models[model].source, self.hub_id(model)
-        read = self.facts.models.get(hub or source.path or "")
+        hub, read = self.hub_id(model), self.read_facts(model)
         stated = self.stated_facts(model)
         if read is not None:
             missing = {name: value for name, value in stated.items() if getattr(read, name) in (None, ())}
@@ -65,25 +68,28 @@ class Context(Struct, frozen=True):
             return known
         return replace(known or catalog.ModelFacts(id=model, source="llm.yaml"), **stated)
 
-    def checkpoint(self, model: str) -> Model:
-        """Return what a ledger is made of: config.json and headers, or what is known of them, and `architecture`."""
-        stated, place = self.spec.models[model], self.hub_id(model) or self.spec.models[model].source.path or ""
-        known = self.checkpoint_of(place)
-        if stated.architecture is None:
-            return known
-        words = stated.architecture.model_dump(exclude_unset=True)
-        # Like for `model_facts`: what was read of the checkpoint itself wins.
-        read = place in self.facts.checkpoints
-        config = {**words, **known.config} if read else {**known.config, **words}
-        return replace(known, config=config, source=known.source if read else "llm.yaml")
+    def read_facts(self, model: str) -> catalog.ModelFacts | None:
+        """Return what its own config.json says, where that was read."""
+        return self.facts.models.get(main_source(self.spec, self.spec.models[model]).key)
 
-    def checkpoint_of(self, place: str) -> Model:
-        """Return what is known of a directory or Hub id, as llm.yaml spells it; an empty config where nothing is."""
-        read = self.facts.checkpoints.get(place)
-        if read is not None:
-            return read
-        known = configs.config(place)
-        return Model(place, known.source, known.config) if known else Model(place, "", {})
+    def checkpoint(self, model: str) -> Model:
+        """Return what its ledger is made of: config.json and headers, or what is known of them, and `architecture`."""
+        stated = self.spec.models[model].architecture
+        words = stated.model_dump(exclude_unset=True) if stated else {}
+        return self._checkpoint(model, main_source(self.spec, self.spec.models[model]), words)
+
+    def drafter(self, model: str) -> Model | None:
+        """Return the same of what drafts for a model, where that is a checkpoint of its own."""
+        named = next((each for each in sources(self.spec, self.spec.models[model]) if each.below[0] == "speculative"), None)
+        return self._checkpoint(model, named, {}) if named else None
+
+    def _checkpoint(self, model: str, named: Named, stated: Mapping[str, Any]) -> Model:
+        from llmdeploy.facts.completed import completed
+
+        row = configs.config(named.hub_id) if named.hub_id else None
+        known = Model(row.id, row.source, row.config) if row else None
+        found = completed(model, self.facts.checkpoints.get(named.key), stated, known)
+        return found or Model(named.key or model, "", {})
 
     def stated_facts(self, model: str) -> Mapping[str, Any]:
         """Return the facts that llm.yaml itself states, by the names of `ModelFacts`."""

@@ -20,6 +20,7 @@ _SIGNS = {"create": "+", "update": "~", "restart": "!", "remove": "-"}
 @click.command("apply")
 @common.spec_argument
 @common.policy_option
+@common.online_option
 @deploying.target_option
 @common.output_option
 @deploying.context_option

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.command("build")
 @common.spec_argument
 @common.policy_option
+@common.online_option
 @common.target_option
 @common.output_option
 @common.strict_option

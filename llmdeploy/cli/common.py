@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from llmdeploy.compiler import Result
     from llmdeploy.diagnostics.render import Format
     from llmdeploy.emit.write import Written
+    from llmdeploy.facts.hub import Hub
     from llmdeploy.plan.policy import Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,6 +35,7 @@ output_option = click.option(
     help="Directory of the artifacts.",
 )
 _POLICY = f"{__name__}.policy"
+_HUB = f"{__name__}.hub"
 
 
 def policy_option(function: F) -> F:
@@ -50,6 +52,26 @@ def policy_option(function: F) -> F:
         expose_value=False,
         callback=remember,
         help="How `engine: auto` chooses: among engines that are kept and capable, or as the course drew it.",
+    )(function)
+
+
+def online_option(function: F) -> F:
+    """Add `--online`, which every compilation of this command minds."""
+
+    def remember(ctx: click.Context, option: click.Parameter, value: bool) -> None:
+        if value:
+            from llmdeploy.facts.hub import Hub
+            from llmdeploy.facts.places import places
+
+            ctx.meta[_HUB] = Hub(os.environ, places(os.environ))
+
+    return click.option(
+        "--online",
+        is_flag=True,
+        envvar="LLMDEPLOY_ONLINE",
+        expose_value=False,
+        callback=remember,
+        help="Ask the Hugging Face Hub for config.json and the headers of weights, and keep them for later.",
     )(function)
 
 
@@ -93,15 +115,17 @@ def compile_text(text: str, spec: str, targets: Sequence[str], output: Path, *, 
     """Compile `text` as if it stood in `spec`."""
     from llmdeploy.compiler import compile
     from llmdeploy.facts.gather import gather
+    from llmdeploy.facts.places import places
 
     name = "<stdin>" if spec == "-" else spec
     directory = Path() if spec == "-" else Path(spec).parent
     context = click.get_current_context(silent=True)  # none where a program compiles
     policy: Policy = context.meta.get(_POLICY, "maintained") if context else "maintained"
+    hub: Hub | None = context.meta.get(_HUB) if context else None
     return compile(
         text,
         targets or None,
-        lambda parsed: gather(parsed, directory, output),
+        lambda parsed: gather(parsed, directory, output, places(os.environ), hub),
         file=name,
         emit=emit,
         policy=policy,

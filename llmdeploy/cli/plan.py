@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.command("plan")
 @common.spec_argument
 @common.policy_option
+@common.online_option
 @common.target_option
 @common.strict_option
 @click.option("--format", type=click.Choice(["table", "json"]), default="table", show_default=True)

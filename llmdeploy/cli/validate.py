@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.command("validate")
 @common.spec_argument
 @common.policy_option
+@common.online_option
 @common.target_option
 @common.strict_option
 @click.option(

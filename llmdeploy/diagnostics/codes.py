@@ -104,6 +104,8 @@ CODES: dict[str, Code] = {
         Severity.WARNING,
         {
             "LD342": "an engine that could not be asked",
+            "LD355": "weights that no engine can load",
+            "LD356": "a directory of several GGUF files",
             "LD501": "a model that no route reaches",
             "LD502": "one served name for two models",
             "LD503": "a gated model without a token",
@@ -122,6 +124,7 @@ CODES: dict[str, Code] = {
             "LD518": "needs where nothing is to be chosen",
             "LD519": "a model that fits by less than the estimate's error",
             "LD523": "an architecture that config.json contradicts",
+            "LD529": "a Hub that tells nothing",
         },
     ),
     **_table(

@@ -14,7 +14,7 @@ from llmdeploy.source import Comment, Source
 
 _DIRECTIVE = re.compile(r"#\s*llmdeploy:\s*(?P<verb>\S*)\s*(?P<rest>.*)")
 _CODE = re.compile(r"[A-Za-z]{2}[0-9]+")
-_ON_REQUEST = frozenset({"LD342"})
+_ON_REQUEST = frozenset({"LD342", "LD529"})
 """Given only where more is asked for than the file: a waiver of these is not idle without it."""
 
 

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from llmdeploy.catalog import ModelFacts
-from llmdeploy.memory import Model
+from llmdeploy.facts.flaw import Flaw
+
+if TYPE_CHECKING:
+    from llmdeploy.memory.model import Model
 
 
 class Facts(Struct, frozen=True):
-    """`models` by source as llm.yaml spells it; `files` the texts of named files, None where one cannot be read.
+    """`models` and `checkpoints` by `sources.Named.key`; `files` the texts of named files, None where one cannot be read.
 
-    `directories` tells of each local source whether it is there, `ranks` of LoRA adapters among them their rank.
-    `spec_dir` is the way from the output root to the directory of llm.yaml, with `/`.
+    `checkpoints` have the whole config.json and the headers of the weights, which are read when one is first asked
+    for; `flaws` say what is wrong with a source, by the same keys. `directories` tells of each local source whether
+    it is there, `ranks` of LoRA adapters among them their rank. `spec_dir` is the way from the output root to the
+    directory of llm.yaml, with `/`.
     """
 
     models: Mapping[str, ModelFacts] = field(default_factory=dict)
+    checkpoints: Mapping[str, Model] = field(default_factory=dict)
+    flaws: Mapping[str, Flaw] = field(default_factory=dict)
     files: Mapping[str, str | None] = field(default_factory=dict)
     directories: Mapping[str, bool] = field(default_factory=dict)
     ranks: Mapping[str, int] = field(default_factory=dict)
-    checkpoints: Mapping[str, Model] = field(default_factory=dict)
     spec_dir: str = ".."
 
 
-__all__ = ["Facts", "ModelFacts"]
+__all__ = ["Facts", "Flaw", "ModelFacts"]

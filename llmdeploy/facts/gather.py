@@ -1,57 +1,75 @@
-"""Finds out what stands beside llm.yaml: chat templates, the config.json of local models, adapters."""
+"""Finds out what stands beside llm.yaml: chat templates, adapters, and what is known of the checkpoints."""
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from llmdeploy.catalog import ModelFacts
-from llmdeploy.facts import Facts, config
+from llmdeploy.facts import Facts
+from llmdeploy.facts.flaw import Flaw
+from llmdeploy.facts.lazy import Lazy
+from llmdeploy.facts.mappings import mapping, text
+from llmdeploy.facts.places import Places
+from llmdeploy.facts.readers import Kept, Local, Reader
+from llmdeploy.facts.sources import Named, sources
 from llmdeploy.spec.model import Spec
 
+if TYPE_CHECKING:
+    from llmdeploy.facts.hub import Hub
 
-def gather(spec: Spec, directory: Path, output: Path) -> Facts:
-    """Read what `spec` names. `directory` holds llm.yaml, `output` will hold the artifacts. Never raises."""
+
+def gather(
+    spec: Spec, directory: Path, output: Path, places: Places | None = None, hub: Hub | None = None
+) -> Facts:
+    """Read what `spec` names. `directory` holds llm.yaml, `output` will hold the artifacts. Never raises.
+
+    `places` keep what is known of Hub repositories (None: nothing is); `hub` asks the Hub itself, and keeps it there.
+    """
     templates = {m.chat_template for m in spec.models.values() if m.chat_template}
-    sources = [
-        source for m in spec.models.values() for source in (m.source, *(s for _, s in m.further_sources()))
-    ]
-    paths = {source.path for source in sources if source.path}
+    every = [s for m in spec.models.values() for s in (m.source, *(s for _, s in m.further_sources()))]
     # `~` belongs to the machine where the artifacts run, so nothing is said of such a directory here.
-    local = {path: directory / path for path in paths if not path.startswith("~")}
-    models = {path: _model(path, place) for path, place in local.items()}
+    local = {s.path: directory / s.path for s in every if s.path and not s.path.startswith("~")}
+    named = {named.key: named for m in spec.models.values() for named in sources(spec, m)}
+    refused = hub.ask(named.values()) if hub else {}
+    readers = dict(_readers(named.values(), local, places))
+    models = {key: facts for key, reader in readers.items() if (facts := reader.facts()) is not None}
     return Facts(
-        models={path: facts for path, facts in models.items() if facts is not None},
-        files={name: _text(directory / name) for name in templates},
+        models=models,
+        checkpoints=Lazy({key: reader.model for key, reader in readers.items()}),
+        flaws=Lazy(_flaws(readers, refused)),
+        files={name: text(directory / name) for name in templates},
         directories={path: place.is_dir() for path, place in local.items()},
         ranks={path: rank for path, place in local.items() if (rank := _rank(place)) is not None},
         spec_dir=Path(os.path.relpath(directory.resolve(), output.resolve())).as_posix(),
     )
 
 
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError, ValueError):
-        return None
+def _readers(
+    named: Iterable[Named], local: Mapping[str, Path], places: Places | None
+) -> Iterable[tuple[str, Reader]]:
+    for each in named:
+        if each.path is not None and each.path in local:
+            yield each.key, Local(each.key, local[each.path])
+        elif each.hub_id and places is not None and places.known(each.hub_id):
+            yield each.key, Kept(places, each.hub_id, each.revision)
 
 
-def _model(name: str, directory: Path) -> ModelFacts | None:
-    stated = _mapping(directory / "config.json")
-    exported = _mapping(directory / "hf_quant_config.json").get("quantization")
-    return config.facts(stated, name, exported=exported)
+def _flaws(
+    readers: Mapping[str, Reader], refused: Mapping[str, Flaw]
+) -> dict[str, Callable[[], Flaw | None]]:
+    """What the Hub refused is known already; what is wrong with files, when they are read."""
+    return {key: reader.flaw for key, reader in readers.items()} | {
+        key: partial(_same, flaw) for key, flaw in refused.items()
+    }
+
+
+def _same(flaw: Flaw) -> Flaw:
+    return flaw
 
 
 def _rank(place: Path) -> int | None:
-    rank = _mapping(place / "adapter_config.json").get("r")
+    rank = mapping(place / "adapter_config.json").get("r")
     return rank if type(rank) is int else None
-
-
-def _mapping(path: Path) -> dict[str, Any]:
-    try:
-        content: Any = json.loads(_text(path) or "null")
-    except (ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -109,9 +109,7 @@ def _drafter(context: Context, name: str) -> Drafter | None:
     stated = context.spec.models[name].speculative
     if stated is None:
         return None
-    source = stated.model
-    place = source and (source.hub or source.path)
-    return Drafter(stated.method, stated.tokens, context.checkpoint_of(place) if place else None)
+    return Drafter(stated.method, stated.tokens, context.drafter(name))
 
 
 def _number(value: int | None) -> int | None:

@@ -46,6 +46,7 @@ def outputs() -> dict[str, str]:
         "catalog/framework.json": as_list(checked("framework", framework())),
         "catalog/quantization.json": as_list(checked("quantization", quantization())),
         "catalog/course_table.json": as_list(checked("course_table", course_table())),
+        "catalog/tensor_types.json": as_list(checked("tensor_types", tensor_types())),
         **{
             path.with_suffix(".json").relative_to(PACKAGE).as_posix(): one_line(path)
             for path in (
@@ -241,6 +242,11 @@ def course_table() -> list[Row]:
         since = {key: str(value) for key, value in row.pop("since", {}).items()}
         rows.append({**row, **since, "source": source["sources"][row["source"]]})
     return rows
+
+
+def tensor_types() -> list[Row]:
+    file = read("tensor_types.yaml")
+    return [{**row, "source": file["sources"][row["source"]]} for row in file["types"]]
 
 
 def read(name: str) -> Any:

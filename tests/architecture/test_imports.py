@@ -28,7 +28,7 @@ DOORS: dict[str, set[str]] = {
     "memory": {"catalog.versions"},
     "emit": {"resources"},
     "emit.readme": {"emit", "plan.model", "targets.base"},
-    "facts": {"catalog", "spec.model", "runtime.runner"},
+    "facts": {"catalog", "memory.model", "spec.model", "runtime.runner"},
     "plan.model": set(),
     "plan.document": {"plan.model"},
     "plan.hardware": {"catalog", "spec.model"},

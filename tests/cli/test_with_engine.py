@@ -14,6 +14,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from support.fake_engine import HEARD, answering, lay
+from support.weights import safetensors
 
 from llmdeploy.cli import cli
 from llmdeploy.runtime.oracle import judge
@@ -73,7 +74,7 @@ def test_what_is_taken_is_a_note_of_what_was_asked(home: Path) -> None:
 
 
 def test_the_engine_sees_the_command_line_the_gpu_and_a_folder_with_config_json_alone(home: Path) -> None:
-    Path("model/weights.safetensors").write_text("")
+    Path("model/weights.safetensors").write_bytes(safetensors({}))
     spec = model(gpus=2, env={"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1", "NCCL_DEBUG": "WARN"})
     folder = lay(
         home / "bin",

@@ -32,8 +32,9 @@ def code(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def path(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No engine is on PATH, but for a page that asks one."""
+    """No engine is on PATH, but for a page that asks one, and nobody asks the Hub."""
     engine = [str(engine_python("vllm-0.33").parent)] if code in ASKING else []
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("PATH", os.pathsep.join([*engine, "/usr/bin", "/bin"]))
 
 
