@@ -119,6 +119,7 @@ CODES: dict[str, Code] = {
             "LD516": "a variable that the engine does not read",
             "LD518": "needs where nothing is to be chosen",
             "LD523": "an architecture that config.json contradicts",
+            "LD526": "a configuration beside the weights that cannot be read",
         },
     ),
     **_table(

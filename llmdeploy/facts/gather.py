@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from llmdeploy.catalog import ModelFacts
 from llmdeploy.facts import Facts, config
+from llmdeploy.facts.documents import ABSENT, Document, document
 from llmdeploy.spec.model import Spec
+
+_FILES = ("config.json", "hf_quant_config.json", "adapter_config.json")
 
 
 def gather(spec: Spec, directory: Path, output: Path) -> Facts:
@@ -21,12 +23,14 @@ def gather(spec: Spec, directory: Path, output: Path) -> Facts:
     paths = {source.path for source in sources if source.path}
     # `~` belongs to the machine where the artifacts run, so nothing is said of such a directory here.
     local = {path: directory / path for path in paths if not path.startswith("~")}
-    models = {path: _model(path, place) for path, place in local.items()}
+    beside = {path: {name: document(place / name) for name in _FILES} for path, place in local.items()}
+    models = {path: _model(path, documents) for path, documents in beside.items()}
     return Facts(
         models={path: facts for path, facts in models.items() if facts is not None},
         files={name: _text(directory / name) for name in templates},
         directories={path: place.is_dir() for path, place in local.items()},
-        ranks={path: rank for path, place in local.items() if (rank := _rank(place)) is not None},
+        faults={path: _faults(place, beside[path]) for path, place in local.items() if place.is_dir()},
+        ranks={path: rank for path, read in beside.items() if (rank := _rank(read)) is not None},
         spec_dir=Path(os.path.relpath(directory.resolve(), output.resolve())).as_posix(),
     )
 
@@ -38,20 +42,18 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _model(name: str, directory: Path) -> ModelFacts | None:
-    stated = _mapping(directory / "config.json")
-    exported = _mapping(directory / "hf_quant_config.json").get("quantization")
-    return config.facts(stated, name, exported=exported)
+def _model(name: str, beside: Mapping[str, Document]) -> ModelFacts | None:
+    exported = beside["hf_quant_config.json"].content.get("quantization")
+    return config.facts(beside["config.json"].content, name, exported=exported)
 
 
-def _rank(place: Path) -> int | None:
-    rank = _mapping(place / "adapter_config.json").get("r")
+def _rank(beside: Mapping[str, Document]) -> int | None:
+    rank = beside["adapter_config.json"].content.get("r")
     return rank if type(rank) is int else None
 
 
-def _mapping(path: Path) -> dict[str, Any]:
-    try:
-        content: Any = json.loads(_text(path) or "null")
-    except (ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
+def _faults(place: Path, beside: Mapping[str, Document]) -> Mapping[str, str]:
+    """A GGUF file carries its configuration itself, and few checkpoints have a file of ModelOpt's."""
+    optional = _FILES if any(place.glob("*.gguf")) else ("hf_quant_config.json",)
+    faults = {name: read.fault for name, read in beside.items() if read.fault is not None}
+    return {name: fault for name, fault in faults.items() if fault != ABSENT or name not in optional}
