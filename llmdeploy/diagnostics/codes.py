@@ -87,6 +87,7 @@ CODES: dict[str, Code] = {
             "LD340": "the engine's own parser refuses the command line",
             "LD341": "the engine's own configuration check refuses the model",
             "LD350": "an adapter of another rank",
+            "LD352": "a config.json that the engine refuses",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
             "LD402": "a secret without a reference for the target",
@@ -120,6 +121,7 @@ CODES: dict[str, Code] = {
             "LD518": "needs where nothing is to be chosen",
             "LD523": "an architecture that config.json contradicts",
             "LD526": "a configuration beside the weights that cannot be read",
+            "LD527": "a quantization of which nothing is known",
         },
     ),
     **_table(

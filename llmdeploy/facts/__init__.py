@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -12,7 +13,8 @@ from llmdeploy.catalog import ModelFacts
 class Facts(Struct, frozen=True):
     """`models` by source as llm.yaml spells it; `files` the texts of named files, None where one cannot be read.
 
-    `directories` tells of each local source whether it is there, `ranks` of LoRA adapters among them their rank, and
+    `directories` tells of each local source whether it is there, `ranks` of LoRA adapters among them their rank;
+    `configs` have what the config.json of each states, as it stands there, and
     `faults` of each directory that is there which of its JSON files says nothing, and why (the end of a sentence).
     `spec_dir` is the way from the output root to the directory of llm.yaml, with `/`.
     """
@@ -20,6 +22,7 @@ class Facts(Struct, frozen=True):
     models: Mapping[str, ModelFacts] = field(default_factory=dict)
     files: Mapping[str, str | None] = field(default_factory=dict)
     directories: Mapping[str, bool] = field(default_factory=dict)
+    configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     faults: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ranks: Mapping[str, int] = field(default_factory=dict)
     spec_dir: str = ".."

@@ -29,6 +29,7 @@ def gather(spec: Spec, directory: Path, output: Path) -> Facts:
         models={path: facts for path, facts in models.items() if facts is not None},
         files={name: _text(directory / name) for name in templates},
         directories={path: place.is_dir() for path, place in local.items()},
+        configs={path: read["config.json"].content for path, read in beside.items()},
         faults={path: _faults(place, beside[path]) for path, place in local.items() if place.is_dir()},
         ranks={path: rank for path, read in beside.items() if (rank := _rank(read)) is not None},
         spec_dir=Path(os.path.relpath(directory.resolve(), output.resolve())).as_posix(),
