@@ -88,6 +88,7 @@ CODES: dict[str, Code] = {
             "LD341": "the engine's own configuration check refuses the model",
             "LD350": "an adapter of another rank",
             "LD352": "a config.json that the engine refuses",
+            "LD353": "drafts by layers that the model does not have",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
             "LD402": "a secret without a reference for the target",

@@ -19,7 +19,7 @@ from llmdeploy.facts.gather import gather
 
 SPECS = Path(__file__).parents[1] / "diagnostics"
 MODELS = SPECS / "models"
-SUBJECTS = ("quantization", "dtype", "accelerator", "parallelism", "checkpoint")
+SUBJECTS = ("quantization", "dtype", "accelerator", "parallelism", "checkpoint", "speculative")
 OK = sorted(path for subject in SUBJECTS for path in (SPECS / "ok" / subject).glob("*.yaml"))
 
 #: What vLLM says against what a broken spec asks for, and how it asks for it in vLLM's words.
@@ -59,6 +59,8 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "checkpoint/heads_with_a_point": ([], "expected int, got float"),
     "checkpoint/tied_is_text": ([], "expected bool, got str"),
     "checkpoint/architectures_are_text": ([], "Input should be a valid list"),
+    "speculative/mtp_of_llama": ([], "Unsupported speculative method: 'mtp'"),
+    "speculative/mtp_of_stripped_layers": ([], "modulo by zero"),
     "parallelism/context_beyond_the_model": ([], "greater than the derived max_model_len"),
 }
 #: int8 of a dense model is accepted there, and quantizes nothing: vllm/config/quantization.py has no `linear` for it.
