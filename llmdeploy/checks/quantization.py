@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from llmdeploy.catalog import Method
+from llmdeploy.catalog.hub import named
 from llmdeploy.checks.architecture import EXPERTS, notes
 from llmdeploy.checks.context import Context
 from llmdeploy.checks.engines import Release, has_code, or_engine, others, release_of
@@ -54,6 +55,7 @@ def _model(context: Context, name: str, release: Release) -> Iterator[Diagnostic
     path: Path = ("models", name, "source" if stated is None else "quantization")
     if choice.problem is None:
         yield from _remarks(release, choice.method, path)
+        yield from _by_name(context, name, release, path)
         return
 
     def would_do(other: Release) -> bool:
@@ -62,6 +64,8 @@ def _model(context: Context, name: str, release: Release) -> Iterator[Diagnostic
 
     able = or_engine(others(context, release, would_do))
     found = _problem(context, name, release, choice, path, able)
+    if hint := _name_says(context, name, release):
+        found = replace(found, help=f"its name says {hint[0]}: {hint[1]}")
     yield replace(found, notes=(*found.notes, *notes(context, name, "quantization_config", *EXPERTS)))
 
 
@@ -107,6 +111,32 @@ def _problem(
         return Diagnostic("LD333", message, path, _instead(context, name, release) + able, note)
     verb = f"loads no {title} checkpoint" if stated is None else f"has no `quantization: {stated}`"
     return Diagnostic("LD332", f"{release.name} {verb}", path, _instead(context, name, release) + able)
+
+
+def _name(context: Context, model: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return what the name of a repository says of its quantization, where nothing better is known."""
+    hub, facts = context.hub_id(model), context.model_facts(model)
+    unknown = facts is None or facts.quantization is None
+    return named(hub) if hub is not None and unknown else None
+
+
+def _name_says(context: Context, model: str, release: Release) -> tuple[str, str] | None:
+    """Return what a name says of the weights, and what to do with a word that cannot be."""
+    says = _name(context, model)
+    if says is None:
+        return None
+    will = [word for word in says[1] if not choice_of(context, model, release, word).problem]
+    also = f"; or write `quantization: {will[0]}`" if will else ""
+    return says[0], f"leave `quantization` out: {release.title} reads it in config.json{also}"
+
+
+def _by_name(context: Context, model: str, release: Release, path: Path) -> Iterator[Diagnostic]:
+    """The engine refuses a word that is not the checkpoint's own."""
+    stated, says = context.spec.models[model].quantization, _name(context, model)
+    hint = _name_says(context, model, release)
+    if hint is not None and says is not None and stated is not None and stated not in says[1]:
+        message = f"by its name the checkpoint of `{model}` is {hint[0]}, and `quantization: {stated}` is asked of it"
+        yield Diagnostic("LD528", message, path, hint[1])
 
 
 def _instead(context: Context, name: str, release: Release) -> str:

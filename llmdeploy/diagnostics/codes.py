@@ -123,6 +123,7 @@ CODES: dict[str, Code] = {
             "LD523": "an architecture that config.json contradicts",
             "LD526": "a configuration beside the weights that cannot be read",
             "LD527": "a quantization of which nothing is known",
+            "LD528": "a quantization that the name of the repository contradicts",
         },
     ),
     **_table(
