@@ -53,7 +53,7 @@ def choose(
         return Choice()
     found = tuple(_loads(limits, known) if quantized else _words(limits, wanted or "", known is None))
     if not found:
-        can_load = wanted is not None and any(loadable(limits, wanted))
+        can_load = not quantized and wanted is not None and any(loadable(limits, wanted))
         return Choice(problem=Problem.NEEDS_CHECKPOINT if can_load else Problem.UNKNOWN_TO_ENGINE)
     there = tuple(method for method in found if own_image or method.package is None)
     running = [method for method in there if method.runs_on(pool.vendor, pool.sm, pool.arch)]
