@@ -108,13 +108,16 @@ def serves(path: Path, engine: str) -> bool:
     return bool(model.get("engine", "vllm") == engine and nvidia and "image" not in model)
 
 
+def has_config(path: Path) -> bool:
+    source = str(yaml.safe_load(path.read_text())["models"]["chat"]["source"])
+    return (path.parent / source / "config.json").exists()
+
+
 VLLM = [pytest.param(v, marks=pytest.mark.xdist_group(f"vllm-{v}")) for v in ("0.32", "0.33")]
 
 
 @pytest.mark.parametrize("version", VLLM)
-@pytest.mark.parametrize(
-    "path", [p for p in OK if serves(p, "vllm") and "models/" in p.read_text()], ids=name_of
-)
+@pytest.mark.parametrize("path", [p for p in OK if serves(p, "vllm") and has_config(p)], ids=name_of)
 def test_vllm_accepts_what_we_accept(path, version, oracle, tmp_path):
     result, model = compiled(path, f"{version}.0")
     assert result.ok and result.plan
