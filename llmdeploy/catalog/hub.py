@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
@@ -86,6 +87,28 @@ def words(format: str | None, bits: int | None = None) -> tuple[str, ...]:
     """Return what llm.yaml may call a format of checkpoints: AWQ with 4 bits is `awq`, and `int4` as well."""
     known = _WORDS.get(format or "", ())
     return (*known, f"int{bits}") if bits in _BITS.get(format or "", ()) else known
+
+
+_NAMED = {
+    "awq": ("awq", "int4"),
+    "gptq": ("gptq", "int4", "int8"),
+    "fp8": ("fp8",),
+    "nvfp4": ("nvfp4",),
+    "mxfp4": ("mxfp4",),
+    "bnb": ("bitsandbytes", "int4", "int8"),
+    "gguf": ("gguf",),
+    "w4a16": ("int4",),
+    "w8a16": ("int8",),
+    "w8a8": ("int8", "fp8"),
+}
+"""What people put into the name of a repository -> what llm.yaml may call the quantization, the plainest first."""
+
+
+def named(hub_id: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return the quantization that the name of a repository speaks of, and its words in llm.yaml."""
+    parts = re.split(r"[-_.]", hub_id.rpartition("/")[2])
+    found = next((part for part in parts if part.lower() in _NAMED), None)
+    return (found, _NAMED[found.lower()]) if found else None
 
 
 def model(hub_id: str) -> ModelFacts | None:

@@ -22,7 +22,7 @@ from llmdeploy.spec.model import Spec
 from llmdeploy.targets.base import Target
 
 if TYPE_CHECKING:
-    from llmdeploy.memory.model import Model as Checkpoint
+    pass
 
 
 class Context(Struct, frozen=True):
@@ -80,7 +80,10 @@ class Context(Struct, frozen=True):
 
     def drafter(self, model: str) -> Model | None:
         """Return the same of what drafts for a model, where that is a checkpoint of its own."""
-        named = next((each for each in sources(self.spec, self.spec.models[model]) if each.below[0] == "speculative"), None)
+        named = next(
+            (each for each in sources(self.spec, self.spec.models[model]) if each.below[0] == "speculative"),
+            None,
+        )
         return self._checkpoint(model, named, {}) if named else None
 
     def _checkpoint(self, model: str, named: Named, stated: Mapping[str, Any]) -> Model:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from llmdeploy.catalog import Method
+from llmdeploy.catalog.hub import named
 from llmdeploy.checks.architecture import EXPERTS, notes
 from llmdeploy.checks.context import Context
 from llmdeploy.checks.engines import Release, has_code, or_engine, others, release_of
@@ -54,6 +55,7 @@ def _model(context: Context, name: str, release: Release) -> Iterator[Diagnostic
     path: Path = ("models", name, "source" if stated is None else "quantization")
     if choice.problem is None:
         yield from _remarks(release, choice.method, path)
+        yield from _by_name(context, name, release, path)
         return
 
     def would_do(other: Release) -> bool:
@@ -62,6 +64,8 @@ def _model(context: Context, name: str, release: Release) -> Iterator[Diagnostic
 
     able = or_engine(others(context, release, would_do))
     found = _problem(context, name, release, choice, path, able)
+    if hint := _name_says(context, name, release):
+        found = replace(found, help=f"its name says {hint[0]}: {hint[1]}")
     yield replace(found, notes=(*found.notes, *notes(context, name, "quantization_config", *EXPERTS)))
 
 
@@ -74,31 +78,22 @@ def _problem(
         bits = f", {facts.quantization_bits} bits" if facts.quantization_bits else ""
         undo = "`none` does not undo it" if stated == "none" else f"`{stated}` cannot be put on top"
         message = f"the checkpoint of `{name}` is quantized already ({title}{bits}), {undo}"
-        named = " or ".join(f"`{word}`" for word in facts.words)
-        help = f"leave `quantization` out{f' or write {named}' if named else ''}, or take the checkpoint that is not quantized"
-        return Diagnostic("LD330", message, path, help)
+        return Diagnostic("LD330", message, path, _undone(context, name, release))
     if choice.problem is Problem.NEEDS_CHECKPOINT:
         known = facts is not None and facts.quantization is not None
         what = "and that of `{}` is not quantized" if known else "and what that of `{}` is, is not known"
         message = f"`{stated}` is a kind of checkpoint for {release.name}, {what.format(name)}"
-        hint = f"; or {_instead(context, name, release)}" if known else ""
-        hint = hint or ", or, if it is one already, leave `quantization` out"
-        return Diagnostic("LD331", message, path, f"{_formats(release, stated)} as `source`{hint}{able}")
+        other = _instead(context, name, release) if known else _UNLESS_IT_IS
+        return Diagnostic("LD331", message, path, _either(_formats(release, stated), other) + able)
     if choice.problem is Problem.NEEDS_EXPERTS:
         message = f"{release.name} makes `{stated}` of the experts of a mixture only, and `{name}` is dense"
-        help = f"{_formats(release, stated)} as `source`; or {_instead(context, name, release)}{able}"
+        help = _either(_formats(release, stated), _instead(context, name, release)) + able
         return Diagnostic("LD331", message, path, help)
     if choice.problem is Problem.NOT_IN_IMAGE:
         package = choice.candidates[0].package
         message = f"{release.name} has `{title}` as a plug-in only, which its image lacks"
-        other = (
-            f"{_formats(release, stated)} as `source`, or "
-            if any(loadable(release.limits, stated or ""))
-            else ""
-        )
-        return Diagnostic(
-            "LD332", message, path, f"{other}name an `image` of your own with `{package}`{able}"
-        )
+        own = f"name an `image` of your own with `{package}`"
+        return Diagnostic("LD332", message, path, _either(_formats(release, stated), own) + able)
     if choice.problem is Problem.NOT_ON_ACCELERATOR:
         message = (
             f"{release.name} cannot run {title} on {_gpu(release)}: it needs {_needs(choice.candidates)}"
@@ -108,6 +103,32 @@ def _problem(
     verb = f"loads no {title} checkpoint" if stated is None else f"has no `quantization: {stated}`"
     why = "".join(f": {each.because}" for each in choice.candidates[:1])
     return Diagnostic("LD332", f"{release.name} {verb}{why}", path, _instead(context, name, release) + able)
+
+
+def _name(context: Context, model: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return what the name of a repository says of its quantization, where nothing better is known."""
+    hub, facts = context.hub_id(model), context.model_facts(model)
+    unknown = facts is None or facts.quantization is None
+    return named(hub) if hub is not None and unknown else None
+
+
+def _name_says(context: Context, model: str, release: Release) -> tuple[str, str] | None:
+    """Return what a name says of the weights, and what to do with a word that cannot be."""
+    says = _name(context, model)
+    if says is None:
+        return None
+    will = [word for word in says[1] if not choice_of(context, model, release, word).problem]
+    also = f"; or write `quantization: {will[0]}`" if will else ""
+    return says[0], f"leave `quantization` out: {release.title} reads it in config.json{also}"
+
+
+def _by_name(context: Context, model: str, release: Release, path: Path) -> Iterator[Diagnostic]:
+    """The engine refuses a word that is not the checkpoint's own."""
+    stated, says = context.spec.models[model].quantization, _name(context, model)
+    hint = _name_says(context, model, release)
+    if hint is not None and says is not None and stated is not None and stated not in says[1]:
+        message = f"by its name the checkpoint of `{model}` is {hint[0]}, and `quantization: {stated}` is asked of it"
+        yield Diagnostic("LD528", message, path, hint[1])
 
 
 def _instead(context: Context, name: str, release: Release) -> str:
@@ -128,10 +149,35 @@ def _instead(context: Context, name: str, release: Release) -> str:
     return f"write `quantization: {first.strip('`')}`{also}, which it makes while it loads"
 
 
-def _formats(release: Release, word: str | None) -> str:
-    found = dict.fromkeys(title_of(format) for format in loadable(release.limits, word or ""))
+def _undone(context: Context, name: str, release: Release) -> str:
+    """Say what would do for weights that are quantized otherwise than asked."""
+    model, facts = context.spec.models[name], context.model_facts(name)
+    own = model.image is not None
+    if choose(None, facts, release.limits, release.pool, own_image=own).problem is not None:
+        return "take the checkpoint that is not quantized: this one does not run here as it is"
+    named = " or ".join(f"`{word}`" for word in (facts.words if facts else ()))
+    return f"leave `quantization` out{f' or write {named}' if named else ''}, or take the checkpoint that is not quantized"
+
+
+_UNLESS_IT_IS = "leave `quantization` out, if it is one already"
+
+
+def _either(*ways: str | None) -> str:
+    return "; or ".join(filter(None, ways))
+
+
+def _formats(release: Release, word: str | None) -> str | None:
+    """Say which checkpoints the engine loads on these GPUs for a word; None where there is none."""
+    pool, wanted = release.pool, set(loadable(release.limits, word or ""))
+    found = dict.fromkeys(
+        title_of(method.format)
+        for method in release.limits.methods
+        if method.format in wanted and method.runs_on(pool.vendor, pool.sm, pool.arch)
+    )
+    if not found:
+        return None
     *most, last = found
-    return f"name a checkpoint in {', '.join(most)}{' or ' if most else ''}{last}"
+    return f"name a checkpoint in {', '.join(most)}{' or ' if most else ''}{last} as `source`"
 
 
 def title_of(format: str | None) -> str:

@@ -88,6 +88,8 @@ CODES: dict[str, Code] = {
             "LD340": "the engine's own parser refuses the command line",
             "LD341": "the engine's own configuration check refuses the model",
             "LD350": "an adapter of another rank",
+            "LD352": "a config.json that the engine refuses",
+            "LD353": "drafts by layers that the model does not have",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
             "LD402": "a secret without a reference for the target",
@@ -124,6 +126,9 @@ CODES: dict[str, Code] = {
             "LD518": "needs where nothing is to be chosen",
             "LD519": "a model that fits by less than the estimate's error",
             "LD523": "an architecture that config.json contradicts",
+            "LD526": "a configuration beside the weights that cannot be read",
+            "LD527": "a quantization of which nothing is known",
+            "LD528": "a quantization that the name of the repository contradicts",
             "LD529": "a Hub that tells nothing",
         },
     ),

@@ -41,6 +41,8 @@ class Limits(Struct, frozen=True):
     even_experts: bool = False
     """Whether each expert-parallel rank must have the same number of experts."""
     vision: Vision = Vision()
+    mtp: frozenset[str] | None = None
+    """Architectures, and values of model_type, whose own layers can draft; None: not known."""
     serves: tuple[str, ...] = ("hub", "path")
     """Kinds of source."""
     methods: tuple[Method, ...] = ()
@@ -57,7 +59,7 @@ def limits(
     return Limits(serves=serves, methods=methods, **found)
 
 
-_FIELDS = ("cuda", "no_float16", "kv_heads", "vocabulary", "even_experts", "vision")
+_FIELDS = ("cuda", "no_float16", "kv_heads", "vocabulary", "even_experts", "vision", "mtp")
 
 
 def _read(key: str, value: Any) -> Any:
@@ -65,4 +67,4 @@ def _read(key: str, value: Any) -> Any:
         return Cuda(**value)
     if key == "vision":
         return Vision(frozenset(value["architectures"]), value["whole"])
-    return frozenset(value) if key == "no_float16" else value
+    return frozenset(value) if key in ("no_float16", "mtp") else value

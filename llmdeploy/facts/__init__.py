@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
@@ -18,9 +18,10 @@ class Facts(Struct, frozen=True):
     """`models` and `checkpoints` by `sources.Named.key`; `files` the texts of named files, None where one cannot be read.
 
     `checkpoints` have the whole config.json and the headers of the weights, which are read when one is first asked
-    for; `flaws` say what is wrong with a source, by the same keys. `directories` tells of each local source whether
-    it is there, `ranks` of LoRA adapters among them their rank. `spec_dir` is the way from the output root to the
-    directory of llm.yaml, with `/`.
+    for; `flaws` say what is wrong with the weights of a source, by the same keys. `directories` tells of each local
+    source whether it is there, `ranks` of LoRA adapters among them their rank; `configs` have what the config.json of
+    each states, as it stands there, and `faults` of each directory that is there which of its JSON files says nothing,
+    and why (the end of a sentence). `spec_dir` is the way from the output root to the directory of llm.yaml, with `/`.
     """
 
     models: Mapping[str, ModelFacts] = field(default_factory=dict)
@@ -28,6 +29,8 @@ class Facts(Struct, frozen=True):
     flaws: Mapping[str, Flaw] = field(default_factory=dict)
     files: Mapping[str, str | None] = field(default_factory=dict)
     directories: Mapping[str, bool] = field(default_factory=dict)
+    configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    faults: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ranks: Mapping[str, int] = field(default_factory=dict)
     spec_dir: str = ".."
 

@@ -12,7 +12,7 @@ _DTYPES = ("bfloat16", "float16", "float32")
 
 #: A config.json names the number of routed experts in one of these ways.
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
-_EXPERTS_PER_TOKEN = ("num_experts_per_tok", "experts_per_token", "top_k_experts")
+EXPERTS_PER_TOKEN = ("num_experts_per_tok", "experts_per_token", "top_k_experts")
 _VISION_HEADS = ("num_heads", "num_attention_heads", "vt_num_attention_heads")
 _VISION_SIZES = ("hidden_size", "vt_hidden_size", "embed_dim")
 
@@ -63,7 +63,7 @@ def _language(text: Mapping[str, Any]) -> dict[str, Any]:
         "kv_heads": integer(text, "num_key_value_heads"),
         "head_dim": integer(text, "head_dim"),
         "kv_lora_rank": integer(text, "kv_lora_rank"),
-        "experts_per_token": integer(text, *_EXPERTS_PER_TOKEN),
+        "experts_per_token": integer(text, *EXPERTS_PER_TOKEN),
         "vocab": integer(text, "vocab_size"),
         "tied": _boolean(text.get("tie_word_embeddings")),
         "max_context": longest(text),

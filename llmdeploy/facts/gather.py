@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmdeploy.facts import Facts
+from llmdeploy.facts.documents import ABSENT, Document, document, text
 from llmdeploy.facts.flaw import Flaw
 from llmdeploy.facts.lazy import Lazy
-from llmdeploy.facts.mappings import mapping, text
 from llmdeploy.facts.places import Places
 from llmdeploy.facts.readers import Kept, Local, Reader
 from llmdeploy.facts.sources import Named, sources
@@ -19,6 +19,8 @@ from llmdeploy.spec.model import Spec
 
 if TYPE_CHECKING:
     from llmdeploy.facts.hub import Hub
+
+_FILES = ("config.json", "hf_quant_config.json", "adapter_config.json")
 
 
 def gather(
@@ -32,9 +34,10 @@ def gather(
     every = [s for m in spec.models.values() for s in (m.source, *(s for _, s in m.further_sources()))]
     # `~` belongs to the machine where the artifacts run, so nothing is said of such a directory here.
     local = {s.path: directory / s.path for s in every if s.path and not s.path.startswith("~")}
+    beside = {path: {name: document(place / name) for name in _FILES} for path, place in local.items()}
     named = {named.key: named for m in spec.models.values() for named in sources(spec, m)}
     refused = hub.ask(named.values()) if hub else {}
-    readers = dict(_readers(named.values(), local, places))
+    readers = dict(_readers(named.values(), local, beside, places))
     models = {key: facts for key, reader in readers.items() if (facts := reader.facts()) is not None}
     return Facts(
         models=models,
@@ -42,17 +45,22 @@ def gather(
         flaws=Lazy(_flaws(readers, refused)),
         files={name: text(directory / name) for name in templates},
         directories={path: place.is_dir() for path, place in local.items()},
-        ranks={path: rank for path, place in local.items() if (rank := _rank(place)) is not None},
+        configs={path: read["config.json"].content for path, read in beside.items()},
+        faults={path: _faults(place, beside[path]) for path, place in local.items() if place.is_dir()},
+        ranks={path: rank for path, read in beside.items() if (rank := _rank(read)) is not None},
         spec_dir=Path(os.path.relpath(directory.resolve(), output.resolve())).as_posix(),
     )
 
 
 def _readers(
-    named: Iterable[Named], local: Mapping[str, Path], places: Places | None
+    named: Iterable[Named],
+    local: Mapping[str, Path],
+    beside: Mapping[str, Mapping[str, Document]],
+    places: Places | None,
 ) -> Iterable[tuple[str, Reader]]:
     for each in named:
         if each.path is not None and each.path in local:
-            yield each.key, Local(each.key, local[each.path])
+            yield each.key, Local(each.key, local[each.path], beside[each.path])
         elif each.hub_id and places is not None and places.known(each.hub_id):
             yield each.key, Kept(places, each.hub_id, each.revision)
 
@@ -70,6 +78,13 @@ def _same(flaw: Flaw) -> Flaw:
     return flaw
 
 
-def _rank(place: Path) -> int | None:
-    rank = mapping(place / "adapter_config.json").get("r")
+def _rank(beside: Mapping[str, Document]) -> int | None:
+    rank = beside["adapter_config.json"].content.get("r")
     return rank if type(rank) is int else None
+
+
+def _faults(place: Path, beside: Mapping[str, Document]) -> Mapping[str, str]:
+    """A GGUF file carries its configuration itself, and few checkpoints have a file of ModelOpt's."""
+    optional = _FILES if any(place.glob("*.gguf")) else ("hf_quant_config.json",)
+    faults = {name: read.fault for name, read in beside.items() if read.fault is not None}
+    return {name: fault for name, fault in faults.items() if fault != ABSENT or name not in optional}

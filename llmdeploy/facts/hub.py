@@ -13,8 +13,8 @@ from concurrent.futures import TimeoutError as TooLate
 from typing import TYPE_CHECKING, Any
 
 from llmdeploy.facts import hub_cache
+from llmdeploy.facts.documents import as_mapping
 from llmdeploy.facts.flaw import Damaged, Flaw
-from llmdeploy.facts.mappings import as_mapping
 from llmdeploy.facts.places import Places
 from llmdeploy.facts.safetensors import INDEX, chosen, named
 from llmdeploy.facts.sources import Named

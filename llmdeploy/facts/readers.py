@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -10,8 +11,8 @@ from msgspec.structs import replace
 
 from llmdeploy.catalog import ModelFacts
 from llmdeploy.facts import config
+from llmdeploy.facts.documents import Document
 from llmdeploy.facts.flaw import Flaw
-from llmdeploy.facts.mappings import mapping
 from llmdeploy.facts.places import Places
 
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ class Reader(Protocol):
 class Local:
     """A directory, or a GGUF file, that llm.yaml names."""
 
-    def __init__(self, source: str, place: Path) -> None:
-        self._source, self._place = source, place
+    def __init__(self, source: str, place: Path, beside: Mapping[str, Document]) -> None:
+        self._source, self._place, self._beside = source, place, beside
 
     def facts(self) -> ModelFacts | None:
-        stated = mapping(self._place / "config.json")
-        exported = mapping(self._place / "hf_quant_config.json").get("quantization")
+        stated = self._beside["config.json"].content
+        exported = self._beside["hf_quant_config.json"].content.get("quantization")
         return config.facts(stated, self._source, exported=exported) or self._of_gguf()
 
     def model(self) -> Model | None:

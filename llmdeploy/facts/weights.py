@@ -10,8 +10,8 @@ from typing import Any
 from msgspec import Struct
 
 from llmdeploy.facts import gguf, gguf_config, safetensors
+from llmdeploy.facts.documents import document
 from llmdeploy.facts.flaw import Damaged, Flaw
-from llmdeploy.facts.mappings import mapping
 from llmdeploy.memory.model import Model, Tensor
 
 _PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
@@ -41,8 +41,8 @@ def read(source: str, place: Path) -> Reading:
 
 def stated(directory: Path) -> dict[str, Any]:
     """Return config.json; ModelOpt's own file, where it is another, stands in it as `hf_quant_config`."""
-    config = mapping(directory / "config.json")
-    exported = mapping(directory / "hf_quant_config.json").get("quantization")
+    config = document(directory / "config.json").content
+    exported = document(directory / "hf_quant_config.json").content.get("quantization")
     return {**config, "hf_quant_config": exported} if config and isinstance(exported, dict) else config
 
 

@@ -81,7 +81,10 @@ def _tight(name: str, ledger: Ledger) -> Diagnostic:
         "which is less than this estimate may be wrong by"
     )
     return Diagnostic(
-        "LD519", message, ("models", name, "gpus"), "leave more room: a shorter `context`, fewer requests, or more GPUs"
+        "LD519",
+        message,
+        ("models", name, "gpus"),
+        "leave more room: a shorter `context`, fewer requests, or more GPUs",
     )
 
 

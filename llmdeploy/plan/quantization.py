@@ -53,7 +53,7 @@ def choose(
         return Choice()
     found = tuple(_loads(limits, known) if quantized else _words(limits, wanted or "", known is None))
     if not found:
-        can_load = wanted is not None and any(loadable(limits, wanted))
+        can_load = not quantized and wanted is not None and any(loadable(limits, wanted))
         if can_load:
             return Choice(problem=Problem.NEEDS_CHECKPOINT)
         why = (each for each in limits.methods if each.does == "lacks" and each.word in (wanted, known))

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy.checks.context import Context
-from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Model, Question, Split, Verdict
+from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Question, Split, Verdict
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Why
 from llmdeploy.spec.types import AUTO
@@ -133,7 +133,9 @@ def _taken(ledger: Ledger) -> dict[str, Any]:
 
 def _pinned(setting: str, value: Any) -> Why:
     text = f"{value:g}" if isinstance(value, float) else str(value)
-    return Why(setting, text, "what the memory was planned with: the engine's own default for this card, pinned")
+    return Why(
+        setting, text, "what the memory was planned with: the engine's own default for this card, pinned"
+    )
 
 
 def _solved(asked: Question, values: Mapping[str, Any], ask: Ask) -> tuple[Ledger, list[Why]]:

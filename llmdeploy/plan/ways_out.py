@@ -46,7 +46,9 @@ def _tried(context: Context, name: str, changes: dict[str, Any], units: int | No
     pool = pools[pool_of(context.spec, name) or ""]
     pools[pool.name] = replace(pool, count=max(units or _free(context, name), 1), nodes=1)
     trial = replace(context, spec=spec, pools=pools)
-    if any(each.severity is Severity.ERROR and each.path[:2] == ("models", name) for each in checks.check(trial)):
+    if any(
+        each.severity is Severity.ERROR and each.path[:2] == ("models", name) for each in checks.check(trial)
+    ):
         return None
     settings, _, ledger = settings_of(trial, name, {})
     lowered = context.engines[context.engine_of(name)].lower(settings)

@@ -17,6 +17,7 @@ from llmdeploy.spec.forms import Short
 from llmdeploy.spec.site import Gateway, Pool, Route, SecretRef, Storage
 from llmdeploy.spec.targets import Targets
 from llmdeploy.spec.types import (
+    AdapterName,
     AnyText,
     Argument,
     Count,
@@ -231,7 +232,7 @@ class Model(Entry):
         False, description="Run the repository's own code; needs a pinned revision."
     )
     task: Literal["generate", "embed"] = Field("generate", description="What is asked of the model.")
-    adapters: dict[Name, Adapter] | None = Field(None, description="LoRA adapters.")
+    adapters: dict[AdapterName, Adapter] | None = Field(None, description="LoRA adapters.")
     tools: Parser | None = Field(None, description="Tool calls.")
     reasoning: Parser | None = Field(None, description="Reasoning.")
     speculative: Speculative | None = Field(None, description="Speculative decoding.")

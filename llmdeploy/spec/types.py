@@ -34,6 +34,7 @@ HOST_NAME = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 OBJECT_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 IMAGE = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$"
+ADAPTER_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 SECRET_KEY = r"^[-._a-zA-Z0-9]{1,253}$"
 HUB_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 
@@ -182,6 +183,10 @@ AnyText = Annotated[str, _AsWritten()]
 
 Name = Annotated[str, Field(max_length=63), _AsWritten(), _Matches(DNS_LABEL, "a name", "chat-8b")]
 """A DNS label, for it becomes the name of containers, Services and volumes."""
+AdapterName = Annotated[
+    str, Field(max_length=63), _AsWritten(), _Matches(ADAPTER_NAME, "the name of an adapter", "sql_lora-v2")
+]
+"""What clients write in "model", and a directory. Engines read `name=path`, split at commas and colons: they cannot be in it."""
 
 
 def _is_no_address(value: str) -> str:

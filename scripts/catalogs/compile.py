@@ -44,7 +44,10 @@ def outputs() -> dict[str, str]:
         "catalog/telling_defaults.json": as_list(checked("telling_defaults", telling_defaults())),
         "catalog/behaviours.json": as_list(checked("behaviours", behaviours())),
         "catalog/framework.json": as_list(checked("framework", framework())),
-        "catalog/quantization.json": as_list(checked("quantization", quantization())),
+        "catalog/quantization.json": as_list(checked("quantization", by_engine("quantization.yaml"))),
+        "catalog/quantization_configs.json": as_list(
+            checked("quantization_configs", by_engine("quantization_configs.yaml"))
+        ),
         "catalog/course_table.json": as_list(checked("course_table", course_table())),
         "catalog/tensor_types.json": as_list(checked("tensor_types", tensor_types())),
         **{
@@ -158,9 +161,9 @@ def _by_module(rows: Row, layers: int | None) -> Row:
     }
 
 
-def quantization() -> list[Row]:
+def by_engine(name: str) -> list[Row]:
     """The rows of every engine, with the texts of their sources."""
-    source = read("quantization.yaml")
+    source = read(name)
     return [
         {"engine": engine, **row, "source": source["sources"][row["source"]]}
         for engine, rows in source["engines"].items()

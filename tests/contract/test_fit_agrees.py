@@ -19,7 +19,7 @@ from llmdeploy.facts.gather import gather
 
 SPECS = Path(__file__).parents[1] / "diagnostics"
 MODELS = SPECS / "models"
-SUBJECTS = ("quantization", "dtype", "accelerator", "parallelism")
+SUBJECTS = ("quantization", "dtype", "accelerator", "parallelism", "checkpoint", "speculative")
 OK = sorted(path for subject in SUBJECTS for path in (SPECS / "ok" / subject).glob("*.yaml"))
 
 #: What vLLM says against what a broken spec asks for, and how it asks for it in vLLM's words.
@@ -47,6 +47,20 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "dtype/float16_of_mxfp4": ([], "is not supported for quantization method"),
     "parallelism/heads_over_three": ([], "must be divisible by tensor parallel size"),
     "parallelism/experts_of_a_dense_model": ([], "Number of experts in the model must be greater than 0"),
+    "checkpoint/hqq_on_vllm": ([], "Unknown quantization method: hqq"),
+    "checkpoint/awq_with_eight_bits": ([], "Unsupported num_bits = 8"),
+    "checkpoint/awq_without_bits": ([], "Cannot find any of ['w_bit', 'bits']"),
+    "checkpoint/bits_are_text": ([], "unsupported operand type"),
+    "checkpoint/gptq_without_sym": ([], "Cannot find any of ['sym']"),
+    "checkpoint/gptq_asymmetric": ([], "Unsupported quantization config: bits=4, sym=False"),
+    "checkpoint/block_size_is_a_number": ([], "has no len()"),
+    "checkpoint/modelopt_without_quant_algo": ([], "Missing 'quant_algo'"),
+    "checkpoint/heads_are_text": ([], "expected int, got str"),
+    "checkpoint/heads_with_a_point": ([], "expected int, got float"),
+    "checkpoint/tied_is_text": ([], "expected bool, got str"),
+    "checkpoint/architectures_are_text": ([], "Input should be a valid list"),
+    "speculative/mtp_of_llama": ([], "Unsupported speculative method: 'mtp'"),
+    "speculative/mtp_of_stripped_layers": ([], "modulo by zero"),
     "parallelism/context_beyond_the_model": ([], "greater than the derived max_model_len"),
 }
 #: int8 of a dense model is accepted there, and quantizes nothing: vllm/config/quantization.py has no `linear` for it.
@@ -94,13 +108,16 @@ def serves(path: Path, engine: str) -> bool:
     return bool(model.get("engine", "vllm") == engine and nvidia and "image" not in model)
 
 
+def has_config(path: Path) -> bool:
+    source = str(yaml.safe_load(path.read_text())["models"]["chat"]["source"])
+    return (path.parent / source / "config.json").exists()
+
+
 VLLM = [pytest.param(v, marks=pytest.mark.xdist_group(f"vllm-{v}")) for v in ("0.32", "0.33")]
 
 
 @pytest.mark.parametrize("version", VLLM)
-@pytest.mark.parametrize(
-    "path", [p for p in OK if serves(p, "vllm") and "models/" in p.read_text()], ids=name_of
-)
+@pytest.mark.parametrize("path", [p for p in OK if serves(p, "vllm") and has_config(p)], ids=name_of)
 def test_vllm_accepts_what_we_accept(path, version, oracle, tmp_path):
     result, model = compiled(path, f"{version}.0")
     assert result.ok and result.plan

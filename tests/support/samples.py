@@ -217,7 +217,7 @@ SAMPLES: dict[str, Samples] = {
     "reasoning": _parsers("reasoning"),
     "multimodal": _one("org/vision", multimodal={"image": 2}),
     "adapters": _one(
-        adapters={"sql": {"source": "org/sql", "rank": 16}, "code": {"source": "org/code", "rank": 8}}
+        adapters={"sql": {"source": "org/sql", "rank": 16}, "Code_v2.1": {"source": "org/code", "rank": 8}}
     ),
     "speculative": _speculations,
 }

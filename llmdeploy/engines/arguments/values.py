@@ -64,7 +64,7 @@ def _faults(value: Any, flag: Flag, numbers: Numbers) -> Fault | None:
 
 def _fault(value: Any, flag: Flag, numbers: Numbers) -> Fault | None:
     if flag.type == "json":
-        return None if isinstance(value, Mapping | list) else _json(text_of(value), numbers)
+        return None if isinstance(value, Mapping | list) else _json(text_of(value), flag, numbers)
     text, wanted = text_of(value), _WANTED[flag.type]
     if isinstance(value, Mapping | list):
         what = "a list" if isinstance(value, list) else "a mapping"
@@ -90,18 +90,27 @@ _WANTED = {
 }
 
 
-def _json(text: str, numbers: Numbers) -> Fault | None:
+def _json(text: str, flag: Flag, numbers: Numbers) -> Fault | None:
     try:
         # vllm/engine/arg_utils.py, _expand_json_human_readable_numbers
         bare = rf"(?<=[:,\[])\s*[0-9.]+({'|'.join(numbers.sizes)})(?=\s*[,}}\]])"
         read = json.loads(re.sub(bare, "1", text) if numbers.in_json else text)
     except ValueError as error:
         if text.lstrip().startswith(("{", "[")):
-            return Fault(f"is not JSON: {error}", "write a mapping, which becomes JSON")
+            return Fault(f"is not JSON: {error}", _shape(text, flag))
         read = None
     if isinstance(read, dict | list):
         return None
-    return Fault(f"takes JSON, not `{text}`", "write a mapping, which becomes JSON")
+    return Fault(f"takes JSON, not `{text}`", _shape(text, flag))
+
+
+def _shape(text: str, flag: Flag) -> str:
+    """Return what JSON to write: of the kind that the default is."""
+    if not isinstance(flag.default, list):
+        return "write a mapping, which becomes JSON"
+    parts = [part for part in re.split(r"[,\s]+", text.strip(" []{}")) if part]
+    listed = ", ".join(json.dumps(part.strip("\"'")) for part in parts)
+    return f"write a list, which becomes JSON: `[{listed or '…'}]`"
 
 
 def _int(text: str, numbers: Numbers) -> str | None:

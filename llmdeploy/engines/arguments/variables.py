@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from llmdeploy.catalog.flag_changes import change
+from llmdeploy.catalog.flag_changes import all_changes, change
 from llmdeploy.diagnostics import Diagnostic, Note, Path, Place
 from llmdeploy.diagnostics.suggest import closest
 from llmdeploy.engines.arguments.changes import removal, source
@@ -49,6 +49,15 @@ def _as_flag(name: str, text: str, path: Path, parser: Parser) -> Iterator[Diagn
         yield Diagnostic("LD319", f"`{name}` {found.text}", path, found.help)
 
 
+def _former(parser: Parser) -> set[str]:
+    """Return the variables that some other release reads, or once read."""
+    rows = (row.name for row in all_changes() if row.engine == parser.engine and not row.name.startswith("-"))
+    return {
+        *rows,
+        *(name for each in parser.catalog.versions for name in parser.catalog.registry("env", each)),
+    }
+
+
 def _prefixed(name: str, path: Path, parser: Parser) -> Iterator[Diagnostic]:
     """Judge a variable whose name begins as the engine's own do."""
     known = parser.catalog.registry("env", parser.release)
@@ -68,4 +77,10 @@ def _prefixed(name: str, path: Path, parser: Parser) -> Iterator[Diagnostic]:
         help = "leave it out: Kubernetes sets such names for its Services, and llmdeploy turns that off"
     elif (meant := closest(name, known, 0.8)) is not None:
         help = f"did you mean `{meant}`?"
+    elif (meant := closest(name, _former(parser), 0.8)) is not None:
+        row = change(parser.engine, meant)
+        help, notes = (
+            f"did you mean `{meant}`? That is read no longer: {row.help if row else help}",
+            source(row),
+        )
     yield Diagnostic("LD516", message, path, help, notes, place=Place.KEY)

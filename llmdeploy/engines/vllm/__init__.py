@@ -20,6 +20,11 @@ _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 _METHODS = {"draft": "draft_model"}
 # Dropped in 0.33 (vllm/config/speculative.py, SpeculativeMethod).
 _MEDUSA_UNTIL = "0.33"
+_NO_CHUNKS = (
+    ("enable-chunked-prefill", False),
+    ("no-enable-chunked-prefill", True),
+    ("disable-chunked-prefill", True),
+)
 
 
 def _adapters(adapters: tuple[Adapter, ...], settings: Settings, words: Words) -> None:
@@ -56,7 +61,14 @@ def _speculative(wanted: Speculation, settings: Settings, words: Words) -> None:
 
 
 def _clashes(settings: Settings) -> Iterator[Diagnostic]:
-    """Find what its scheduler refuses (vllm/config/scheduler.py, verify_max_model_len and __post_init__)."""
+    """Find settings that it refuses together."""
+    yield from _step(settings)
+    yield from _whole_prompts(settings)
+    yield from _cache(settings)
+
+
+def _step(settings: Settings) -> Iterator[Diagnostic]:
+    """A step has a token for each running request (vllm/config/scheduler.py, verify_max_model_len)."""
     step, running = settings.values.get("batch_tokens"), settings.values.get("concurrency")
     if step is not None and running is not None and step < running:
         yield Diagnostic(
@@ -65,6 +77,39 @@ def _clashes(settings: Settings) -> Iterator[Diagnostic]:
             settings.origin_of("batch_tokens"),
             f"set `batch_tokens` to {running} or more, or a smaller `concurrency`",
             (Note("`concurrency` is set here", settings.origin_of("concurrency")),),
+        )
+
+
+def _whole_prompts(settings: Settings) -> Iterator[Diagnostic]:
+    """A prompt that is not read in chunks must fit one step (vllm/config/scheduler.py, verify_max_model_len)."""
+    step, context = settings.values.get("batch_tokens"), settings.values.get("context")
+    if step is None or context is None or step >= context:
+        return
+    for key, value in settings.engine_args.items():
+        if (key.lstrip("-").replace("_", "-"), value) in _NO_CHUNKS:
+            yield Diagnostic(
+                "LD309",
+                f"without chunked prefill vLLM reads a prompt in one step: `batch_tokens: {step}` cannot hold `context: {context}`",
+                settings.origin_of("batch_tokens"),
+                f"set `batch_tokens` to {context} or more, or leave `{key}` out",
+                (Note("chunked prefill is turned off here", (*settings.origin, "engine_args", key)),),
+            )
+
+
+def _cache(settings: Settings) -> Iterator[Diagnostic]:
+    """Keys and values are stored as they are, bit by bit, where the cache is not fp8.
+
+    csrc/quantization/w8a8/fp8/nvidia/quant_utils.cuh (DISPATCH_BY_KV_CACHE_DTYPE, kAuto) copies them, and
+    FlashAttention's flash_api.cpp then finds a query and a key of two types; vllm/config/cache.py checks neither.
+    """
+    cache, dtype = settings.values.get("kv_dtype"), settings.values.get("dtype")
+    if cache == "bfloat16" and dtype not in (None, "bfloat16"):
+        yield Diagnostic(
+            "LD309",
+            f"vLLM stores keys and values in the type that the model runs in: a cache of {cache} holds no {dtype}",
+            settings.origin_of("kv_dtype"),
+            f"leave `kv_cache.dtype` out, and the cache is {dtype}; or write `dtype: bfloat16`",
+            (Note("`dtype` is set here", settings.origin_of("dtype")),),
         )
 
 
