@@ -43,7 +43,7 @@ def stated(directory: Path) -> dict[str, Any]:
     """Return config.json; ModelOpt's own file, where it is another, stands in it as `hf_quant_config`."""
     config = document(directory / "config.json").content
     exported = document(directory / "hf_quant_config.json").content.get("quantization")
-    return {**config, "hf_quant_config": exported} if config and isinstance(exported, dict) else config
+    return {**config, "hf_quant_config": exported} if config and isinstance(exported, dict) else dict(config)
 
 
 def _model(source: str, config: Mapping[str, Any], tensors: Mapping[str, Tensor] | None) -> Model | None:
