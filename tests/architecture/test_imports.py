@@ -28,8 +28,9 @@ DOORS: dict[str, set[str]] = {
     "emit": {"resources"},
     "emit.readme": {"emit", "plan.model", "targets.base"},
     "facts": {"catalog", "spec.model", "runtime.runner"},
-    "plan.model": set(),
-    "plan.document": {"plan.model"},
+    "memory": set(),
+    "plan.model": {"memory.model"},
+    "plan.document": {"memory.model", "plan.model"},
     "plan.hardware": {"catalog", "spec.model"},
     "plan.placement": {"plan.hardware", "spec.model"},
     "plan.policy": {"catalog", "plan.model"},
@@ -53,6 +54,7 @@ DOORS: dict[str, set[str]] = {
     "runtime.oracle": {
         *("runtime", "plan.model", "plan.hardware", "diagnostics", "engines", "registry", "spec.model")
     },
+    "show": {"__init__", "diagnostics", "emit", "memory.model", "plan.hardware", "plan.model"},
     "compiler": {
         *("checks", "diagnostics", "emit", "facts", "plan", "registry", "source", "spec", "targets.base")
     },
@@ -71,7 +73,7 @@ DOORS: dict[str, set[str]] = {
     },
     "cli": {
         *("__init__", "catalog", "compiler", "diagnostics", "emit", "facts", "plan", "registry", "resources"),
-        *("rewrite", "runtime", "source", "spec.schema", "starter", "targets.base"),
+        *("rewrite", "runtime", "show", "source", "spec.schema", "starter", "targets.base"),
     },
     "__main__": {"cli"},
     "__init__": {"compiler", "facts"},
