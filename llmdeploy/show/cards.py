@@ -77,9 +77,10 @@ def pools(plan: Plan, hardware: Mapping[str, Hardware]) -> tuple[Pool, ...]:
 
 
 def _title(pool: Hardware) -> str:
-    each = f", {pool.memory_gib:.2f} GiB each" if pool.memory_gib is not None else ""
+    each = " each" if pool.total > 1 else ""
+    memory = f", {pool.memory_gib:.2f} GiB{each}" if pool.memory_gib is not None else ""
     nodes = f"{pool.nodes} nodes, " if pool.nodes > 1 else ""
-    return nodes + (f"{pool.title}{each}" if pool.is_cpu else f"{pool.count} × {pool.title}{each}")
+    return nodes + (pool.title if pool.is_cpu else f"{pool.count} × {pool.title}") + memory
 
 
 def _gpus(pool: Hardware, services: Sequence[Service]) -> list[_Card]:

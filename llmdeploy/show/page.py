@@ -63,7 +63,7 @@ def _environment(env: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _memory(ledger: Ledger | None) -> dict[str, Any]:
     if ledger is None:
-        return {"verdict": None}
+        return {"verdict": None, "ranks": []}
     return {
         "verdict": ledger.verdict.value,
         "because": words.verdict(ledger),
@@ -107,7 +107,7 @@ def _bar(bar: Bar) -> dict[str, Any]:
                 "term": segment.term,
                 "share": f"{share:.3f}",
                 "width": _room(share),
-                "gib": words.gib(segment.gib),
+                "label": "not known" if segment.term == "unknown" else words.gib(segment.gib),
             }
             for segment, share in shares
         ],
@@ -118,7 +118,7 @@ def _bar(bar: Bar) -> dict[str, Any]:
 
 
 def _term(name: str) -> str:
-    return next(term for term, called in words.TERMS.items() if called == name)
+    return next(term for term, called in words.SHORT.items() if called == name)
 
 
 def _room(share: float) -> str:

@@ -14,8 +14,9 @@ TERMS = {
     "kv": "KV cache",
     "unknown": "not known",
     "free": "free",
-    "outside": "outside the share",
+    "outside": "outside the engine's share",
 }
+SHORT = {**TERMS, "outside": "outside"}
 LINES = {**TERMS, "nontorch": "non-torch", "cuda_graphs": "CUDA graphs"}
 """What the lines of a ledger are called."""
 
@@ -97,4 +98,4 @@ def held(bar: Bar) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _sized(segment: Segment) -> tuple[str, str]:
-    return TERMS[segment.term], gib(segment.gib)
+    return SHORT[segment.term], gib(segment.gib)

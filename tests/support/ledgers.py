@@ -122,6 +122,32 @@ CPU = Ledger(
 )
 
 
+TGI_7B = Ledger(
+    Verdict.FITS,
+    margin_gib=54.36,
+    usable_gib=71.26,
+    ranks=(rank(0, 13.5, 0.0, 0.62, 0.78, 56.36),),
+    kv_tokens=461_701,
+    requests_at_context=28.18,
+    max_sequences=128,
+    bytes_per_token=131_072,
+    context=16_384,
+)
+SGLANG_7B = Ledger(
+    Verdict.FITS,
+    margin_gib=51.46,
+    usable_gib=79.18,
+    ranks=(rank(0, 14.19, 2.1, 0.51, 1.64, 53.21),),
+    kv_tokens=996_350,
+    requests_at_context=30.41,
+    max_sequences=2048,
+    bytes_per_token=57_344,
+    context=32_768,
+)
+HYBRID = {"batch": TP4, "structured": TGI_7B, "chat": SGLANG_7B}
+"""The models of examples/02-hybrid."""
+
+
 def pool(name: str, count: int = 8, gib: float | None = H100, nodes: int = 1, **changes: object) -> Hardware:
     devices = tuple(str(index) for index in range(count))
     values = ("nvidia", "NVIDIA H100 SXM 80GB", gib, "9.0", None, "nvidia.com/gpu", (), count, nodes, devices)
