@@ -82,7 +82,9 @@ def gallery() -> str:
 def hybrid() -> str:
     result = compile((ROOT / "examples" / "02-hybrid" / "llm.yaml").read_text(encoding="utf-8"), emit=False)
     assert result.plan is not None and result.spec is not None
-    services = (replace(each, memory=ledgers.HYBRID[each.name]) for each in result.plan.services)
+    services = (
+        replace(each, memory=each.memory or ledgers.HYBRID[each.name]) for each in result.plan.services
+    )
     plan = replace(result.plan, services=tuple(services))
     urls = [("docker", [(f"http://127.0.0.1:8080{route.path}", route.service) for route in plan.routes])]
     return page({**document(plan), "diagnostics": []}, plan, pools(plan, hardware(result.spec)), urls)
