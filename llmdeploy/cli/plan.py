@@ -46,13 +46,15 @@ def command(
         raise click.UsageError(
             "--html makes a page: leave out `--format json`, or call `plan` once for each."
         )
+    if force and html is None:
+        raise click.UsageError("--force is for --html: nothing else is written.")
     result = common.compile_file(spec, targets, Path("out"), emit=False)
     if format == "json":
         click.echo(json.dumps(_document(result), indent=2))
     else:
         common.show(result)
         if html is not None:
-            _page(result, targets, html, force)
+            _page(result, targets, html, why, force)
         elif result.plan is not None:
             _print(_lines(result, result.plan, list(targets or _targets(result)), why))
     sys.exit(common.INVALID if common.failed(result, strict) else 0)
@@ -70,16 +72,16 @@ def _document(result: Result) -> dict[str, Any]:
     return {**covered(document(result.plan), result.diagnostics), **findings}
 
 
-def _page(result: Result, targets: list[str], html: str, force: bool) -> None:
+def _page(result: Result, targets: list[str], html: str, why: bool, force: bool) -> None:
     from llmdeploy.show.page import page
 
     if result.plan is None:
         click.echo("no page was made, for nothing is known of what would run", err=True)
         return
     urls = _urls(result.plan, list(targets or _targets(result))) if result.ok else []
-    text = page(_document(result), result.plan, _pools(result), urls)
+    text = page(_document(result), result.plan, _pools(result), urls, why=why)
     if html == "-":
-        click.echo(text, nl=False)
+        click.echo(text.encode(), nl=False)
     else:
         common.write_alone(Path(html), text, force=force)
         click.echo(f"wrote {html}")

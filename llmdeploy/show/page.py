@@ -17,7 +17,9 @@ Urls = Sequence[tuple[str, Sequence[tuple[str, str]]]]
 """(target, [(URL, model)])."""
 
 
-def page(document: Mapping[str, Any], plan: Plan, pools: Sequence[Pool], urls: Urls) -> str:
+def page(
+    document: Mapping[str, Any], plan: Plan, pools: Sequence[Pool], urls: Urls, *, why: bool = True
+) -> str:
     """Return the HTML of what `plan --format json` says, with the cards of `pools` and the `urls` of each target."""
     ledgers = {service.name: service.memory for service in plan.services}
     used = {segment.term for pool in pools for bar in pool.bars for segment in bar.segments}
@@ -35,6 +37,7 @@ def page(document: Mapping[str, Any], plan: Plan, pools: Sequence[Pool], urls: U
             for service, ledger in zip(document["services"], ledgers.values(), strict=True)
         ],
         judged=any(ledgers.values()),
+        why=why,
         pools=[
             {"name": pool.name, "title": pool.title, "bars": list(map(_bar, pool.bars))} for pool in pools
         ],
