@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -102,6 +103,22 @@ def test_a_terminal_that_cannot_print_blocks_gets_ascii() -> None:
     done = subprocess.run(argv, env=environment, capture_output=True, check=True)
     assert done.stdout.isascii()
     assert b"/batch -> batch" in done.stdout
+
+
+@pytest.mark.parametrize(("no_color", "escapes"), [("", True), ("1", False)])
+def test_a_terminal_gets_colour_unless_it_is_not_wanted(no_color: str, escapes: bool) -> None:
+    ours, theirs = os.openpty()
+    environment = {**os.environ, "NO_COLOR": no_color, "TERM": "xterm"}
+    argv = [sys.executable, "-m", "llmdeploy", "plan", str(HYBRID), "--no-why"]
+    with subprocess.Popen(argv, env=environment, stdin=subprocess.DEVNULL, stdout=theirs):
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+            while piece := os.read(ours, 1 << 16):
+                said += piece
+    os.close(ours)
+    assert b"reached at" in said
+    assert (b"\x1b[" in said) is escapes
 
 
 def test_without_a_ledger_nothing_is_said_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
