@@ -23,7 +23,7 @@ dev: .venv/.ready ## Create .venv: the package, editable, and its development to
 .venv/.ready: pyproject.toml scripts/dev.sh
 	@scripts/dev.sh
 
-tools: dev ## Install helm, kubectl, Docker Compose, hadolint and nginx into .tools
+tools: dev ## Install helm, kubectl, Docker Compose, hadolint, nginx and Chromium
 	@$(PY) scripts/install_tools.py
 
 oracles: dev ## Install the real engines, to be asked and booted on the CPU, into .tools (6 GB)

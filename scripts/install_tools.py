@@ -94,6 +94,14 @@ def docker() -> None:
     apt("docker.io", remedy="install docker's command line (Debian: `apt install docker.io`)")
 
 
+def chromium() -> None:
+    """The browser that loads and measures the page of `plan --html`; without root the tests skip it."""
+    if shutil.which("chromium"):
+        say("chromium: present")
+        return
+    apt("chromium", remedy="install Chromium (Debian: `apt install chromium`)")
+
+
 def image_tools() -> None:
     """What boots containers, and makes images without a registry: only root can use either."""
     if os.geteuid() != 0:
@@ -120,7 +128,15 @@ def apt(*packages: str, remedy: str) -> None:
     run("apt-get", "install", "-qq", "--no-install-recommends", *packages, remedy=remedy, env=quiet)
 
 
-STEPS: tuple[Callable[[], None], ...] = (compose, helm_and_kubectl, hadolint, nginx, docker, image_tools)
+STEPS: tuple[Callable[[], None], ...] = (
+    compose,
+    helm_and_kubectl,
+    hadolint,
+    nginx,
+    docker,
+    chromium,
+    image_tools,
+)
 
 
 def main() -> int:

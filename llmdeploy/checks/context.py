@@ -15,7 +15,7 @@ from llmdeploy.engines.base import Engine
 from llmdeploy.engines.limits import Limits
 from llmdeploy.facts import Facts, config
 from llmdeploy.facts.sources import Named, main_source, sources
-from llmdeploy.memory import Model
+from llmdeploy.memory.model import Model
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.policy import Choice
 from llmdeploy.spec.model import Spec

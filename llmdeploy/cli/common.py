@@ -6,14 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from llmdeploy.compiler import Result
     from llmdeploy.diagnostics.render import Format
-    from llmdeploy.emit.write import Written
+    from llmdeploy.emit.write import WriteError, Written
     from llmdeploy.facts.hub import Hub
     from llmdeploy.plan.policy import Policy
 
@@ -159,8 +159,23 @@ def write(result: Result, output: Path, *, force: bool = False, scope: Sequence[
     try:
         return writer.write(result.artifacts, output, force=force, scope=scope)
     except writer.WriteError as error:
-        click.echo(f"error[{error.code}]: {error.message}\n  = help: {error.help}", err=True)
-        sys.exit(INVALID)
+        _unwritten(error)
+
+
+def write_alone(path: Path, text: str, *, force: bool) -> None:
+    """Write one file of its own; ends like `write`."""
+    from llmdeploy.emit import write as writer
+    from llmdeploy.emit.alone import write_alone
+
+    try:
+        write_alone(path, text, force=force)
+    except writer.WriteError as error:
+        _unwritten(error)
+
+
+def _unwritten(error: WriteError) -> NoReturn:
+    click.echo(f"error[{error.code}]: {error.message}\n  = help: {error.help}", err=True)
+    sys.exit(INVALID)
 
 
 def show(result: Result, format: Format = "full", *, to_stdout: bool = False) -> None:

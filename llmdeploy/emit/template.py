@@ -1,4 +1,4 @@
-"""The only Jinja environment: scripts, gateway configuration and prose. No template makes YAML."""
+"""The only Jinja environment: scripts, gateway configuration, prose and a page. No template makes YAML."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FunctionLoader(lambda name: resources.read_text(f"templates/{name}")),
         undefined=StrictUndefined,
-        autoescape=False,  # nothing here is HTML; each template quotes with `sh`
+        # Elsewhere each template quotes with `sh`.
+        autoescape=lambda name: name is not None and name.endswith(".html.j2"),
         keep_trailing_newline=True,
     )
     environment.filters["sh"] = shell.quote

@@ -85,7 +85,7 @@ def _staged(
     try:
         for path, artifact in sorted(wanted.items()):
             if state[path] != _sha(artifact.text) or not _mode_is_right(output / path, artifact):
-                staged[path] = _stage(output / path, artifact)
+                staged[path] = stage(output / path, artifact)
         yield staged
     finally:
         for temporary in staged.values():
@@ -113,7 +113,8 @@ def _replace(
     )
 
 
-def _stage(final: Path, artifact: Artifact) -> Path:
+def stage(final: Path, artifact: Artifact) -> Path:
+    """Write the artifact to a temporary file beside `final`, which it may then replace."""
     final.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".llmdeploy-", dir=final.parent)
     temporary = Path(name)
@@ -179,7 +180,7 @@ def _write_manifest(output: Path, files: Mapping[str, str], pending: Mapping[str
     if pending:
         content["pending"] = dict(sorted(pending.items()))
     text = json.dumps(content, indent=1) + "\n"
-    _stage(output / MANIFEST, Artifact(MANIFEST, text)).replace(output / MANIFEST)
+    stage(output / MANIFEST, Artifact(MANIFEST, text)).replace(output / MANIFEST)
 
 
 def _digest(path: Path) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Path
 from llmdeploy.engines.base import WEIGHTS, Adapter, Repository, Settings, Speculation
-from llmdeploy.memory import Ledger
+from llmdeploy.memory.model import Ledger
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Secret, Why
 from llmdeploy.plan.parallelism import tensor_size

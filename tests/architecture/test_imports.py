@@ -29,13 +29,16 @@ DOORS: dict[str, set[str]] = {
     "emit": {"resources"},
     "emit.readme": {"emit", "plan.model", "targets.base"},
     "facts": {"catalog", "memory.model", "spec.model", "runtime.runner"},
-    "plan.model": set(),
-    "plan.document": {"plan.model"},
+    "plan.model": {"memory.model"},
+    "plan.document": {"memory.model", "plan.model"},
     "plan.hardware": {"catalog", "spec.model"},
     "plan.placement": {"plan.hardware", "spec.model"},
     "plan.policy": {"catalog", "plan.model"},
     "plan.choice": {"catalog", "checks", "diagnostics", "plan"},
-    "plan.settings": {"checks.context", "diagnostics", "engines.base", "plan", "spec.model"},
+    "plan.sizing": {"checks.context", "memory", "plan", "spec.types"},
+    "plan.fit": {"checks.context", "diagnostics", "memory", "plan", "spec.types"},
+    "plan.ways_out": {"checks", "diagnostics", "memory", "plan", "spec.model"},
+    "plan.settings": {"memory.model", "checks.context", "diagnostics", "engines.base", "plan", "spec.model"},
     "plan.parallelism": {"catalog", "engines.limits", "spec.model"},
     "plan.quantization": {"catalog", "engines.limits", "plan.hardware"},
     "plan.reasons": {"catalog", "engines.limits", "plan.hardware", "plan.model", "spec.model"},
@@ -45,7 +48,8 @@ DOORS: dict[str, set[str]] = {
         *("emit.shell", "emit.hashes"),
     },
     "checks": {
-        *("catalog", "diagnostics", "engines.base", "engines.limits", "facts", "numbers", "plan", "spec"),
+        *("catalog", "diagnostics", "engines.base", "engines.limits", "facts", "memory.model", "numbers"),
+        *("plan", "spec"),
         *("targets.base",),
     },
     "gateways": {"plan.model", "emit"},
@@ -57,6 +61,7 @@ DOORS: dict[str, set[str]] = {
     "runtime.oracle": {
         *("runtime", "plan.model", "plan.hardware", "diagnostics", "engines", "registry", "spec.model")
     },
+    "show": {"__init__", "diagnostics", "emit", "memory.model", "plan.hardware", "plan.model"},
     "compiler": {
         *("checks", "diagnostics", "emit", "facts", "plan", "registry", "source", "spec", "targets.base")
     },
@@ -75,7 +80,7 @@ DOORS: dict[str, set[str]] = {
     },
     "cli": {
         *("__init__", "catalog", "compiler", "diagnostics", "emit", "facts", "plan", "registry", "resources"),
-        *("rewrite", "runtime", "source", "spec.schema", "starter", "targets.base"),
+        *("rewrite", "runtime", "show", "source", "spec.schema", "starter", "targets.base"),
     },
     "__main__": {"cli"},
     "__init__": {"compiler", "facts"},

@@ -121,7 +121,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield disk
         subprocess.run(["umount", disk], check=True)
         return
-    stage = writing._stage
+    stage = writing.stage
 
     def full(final: Path, artifact: Artifact) -> Path:
         if len(artifact.text) > 60_000:
@@ -129,7 +129,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         return stage(final, artifact)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writing, "_stage", full)
+        patch.setattr(writing, "stage", full)
         yield disk
 
 

@@ -1,0 +1,101 @@
+"""The words of a ledger, the same in the terminal and on the page."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from llmdeploy.memory.model import Ledger, Verdict
+from llmdeploy.show.cards import Bar, Segment, Tenant
+
+TERMS = {
+    "weights": "weights",
+    "activation": "activations",
+    "other": "CUDA graphs, non-torch",
+    "kv": "KV cache",
+    "unknown": "not known",
+    "free": "free",
+    "outside": "outside the engine's share",
+}
+SHORT = {**TERMS, "outside": "outside"}
+LINES = {**TERMS, "nontorch": "non-torch", "cuda_graphs": "CUDA graphs"}
+"""What the lines of a ledger are called."""
+
+
+class Figure(Struct, frozen=True):
+    value: str
+    unit: str
+
+
+def gib(size: float) -> str:
+    return f"{size:.2f}"
+
+
+def verdict(ledger: Ledger) -> str:
+    """Return what follows the verdict's name: the margin and what it is measured against, or why nothing is known."""
+    match ledger.verdict, ledger.margin_gib:
+        case Verdict.UNKNOWN, _:
+            return ledger.reason or "no rule says how much it takes"
+        case Verdict.NO, float(margin):
+            return f"lacks {gib(-margin)} GiB for {_one_request(ledger)}" if margin < 0 else _why(ledger)
+        case Verdict.TIGHT, float(margin):
+            sign = "to spare" if margin >= 0 else "too little"
+            return f"{gib(abs(margin))} GiB {sign} beside {_one_request(ledger)}, within the error of the estimate"
+        case Verdict.FITS, float(margin):
+            return f"{gib(margin)} GiB to spare beside {_one_request(ledger)}"
+    return _why(ledger)
+
+
+def _why(ledger: Ledger) -> str:
+    return ledger.reason or "the margin is not known"
+
+
+def _one_request(ledger: Ledger) -> str:
+    return f"one request of {ledger.context:,} tokens" if ledger.context else "one request of full length"
+
+
+def figures(ledger: Ledger) -> list[Figure]:
+    """Return what the KV cache is good for, as far as it is known: three numbers that do not follow from each other."""
+    context = (
+        f"requests of {ledger.context:,} tokens at once" if ledger.context else "requests of full length"
+    )
+    found = [
+        Figure(f"{ledger.kv_tokens:,}", "tokens in the KV cache") if ledger.kv_tokens is not None else None,
+        Figure(f"{ledger.requests_at_context:,.2f}", context)
+        if ledger.requests_at_context is not None
+        else None,
+        Figure(f"{ledger.max_sequences:,}", "sequences at most")
+        if ledger.max_sequences is not None
+        else None,
+    ]
+    return [figure for figure in found if figure]
+
+
+def who(bar: Bar) -> str:
+    """Return the models on a card: "batch", "big, stage 1 of 2", or "idle"."""
+    return " + ".join(map(_who, bar.tenants)) or "idle"
+
+
+def _who(tenant: Tenant) -> str:
+    if tenant.rank is None or tenant.stages == 1:
+        return tenant.model
+    return f"{tenant.model}, stage {tenant.rank.stage + 1} of {tenant.stages}"
+
+
+def place(bar: Bar) -> str:
+    return f"{bar.place}, each" if bar.count > 1 else bar.place
+
+
+def held(bar: Bar) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return (whose, [(what, GiB)]) of a bar that is in use. `whose` is "" for a card's only model, and for the rest."""
+    if not bar.tenants:
+        return []
+    models = [tenant.model for tenant in bar.tenants]
+    if len(models) == 1:
+        return [("", [_sized(segment) for segment in bar.segments])]
+    owners = [*dict.fromkeys(models), None]
+    found = [(owner or "", [_sized(s) for s in bar.segments if s.model == owner]) for owner in owners]
+    return [(owner, sizes) for owner, sizes in found if sizes]
+
+
+def _sized(segment: Segment) -> tuple[str, str]:
+    return SHORT[segment.term], gib(segment.gib)
