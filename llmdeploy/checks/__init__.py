@@ -9,6 +9,7 @@ from llmdeploy.checks import (
     adapters,
     architecture,
     auto,
+    calibration,
     credentials,
     dtype,
     files,
@@ -48,6 +49,7 @@ CHECKS: tuple[Check, ...] = (
     remote_code.check,
     gateway.check,
     hygiene.check,
+    calibration.check,
 )
 
 

@@ -119,6 +119,7 @@ CODES: dict[str, Code] = {
             "LD516": "a variable that the engine does not read",
             "LD518": "needs where nothing is to be chosen",
             "LD523": "an architecture that config.json contradicts",
+            "LD531": "a calibration file that cannot be used",
         },
     ),
     **_table(
@@ -133,6 +134,7 @@ CODES: dict[str, Code] = {
             "LD522": "pipeline stages of unequal size",
             "LD524": "what an engine itself was asked, and what is open",
             "LD525": "a setting that the engine does not need",
+            "LD532": "a correction that no model uses",
         },
     ),
 }

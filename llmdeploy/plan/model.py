@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from llmdeploy.memory.model import Ledger
+
 Path = tuple[str | int, ...]
 """Where in llm.yaml a value comes from; same shape as `diagnostics.Path`."""
 
@@ -212,6 +214,8 @@ class Service(Struct, frozen=True):
     adapter_names: Mapping[str, str] = field(default_factory=dict)
     """LoRA adapter -> what clients write in "model" to have it."""
     api: Api = Api()
+    memory: Ledger | None = None
+    """What one replica takes of its GPUs; None where nobody has asked."""
 
     def mount(self, kind: MountKind) -> Mount | None:
         return next((m for m in self.mounts if m.kind is kind), None)

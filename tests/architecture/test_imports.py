@@ -29,7 +29,9 @@ DOORS: dict[str, set[str]] = {
     "emit": {"resources"},
     "emit.readme": {"emit", "plan.model", "targets.base"},
     "facts": {"catalog", "spec.model", "runtime.runner"},
-    "plan.model": set(),
+    "facts.calibration": {"emit.yaml", "facts", "memory.corrections", "source"},
+    "memory": set(),
+    "plan.model": {"memory.model"},
     "plan.document": {"plan.model"},
     "plan.hardware": {"catalog", "spec.model"},
     "plan.placement": {"plan.hardware", "spec.model"},
@@ -60,6 +62,8 @@ DOORS: dict[str, set[str]] = {
     "compiler": {
         *("checks", "diagnostics", "emit", "facts", "plan", "registry", "source", "spec", "targets.base")
     },
+    "startlog": {"runtime.logs"},
+    "calibration": {"facts", "memory", "plan.model", "startlog"},
     "rewrite": {
         *("catalog", "checks.context", "compiler", "diagnostics", "emit.yaml", "engines.arguments", "facts"),
         *(
@@ -76,6 +80,7 @@ DOORS: dict[str, set[str]] = {
     "cli": {
         *("__init__", "catalog", "compiler", "diagnostics", "emit", "facts", "plan", "registry", "resources"),
         *("rewrite", "runtime", "source", "spec.schema", "starter", "targets.base"),
+        *("calibration", "memory", "startlog"),
     },
     "__main__": {"cli"},
     "__init__": {"compiler", "facts"},

@@ -1,0 +1,78 @@
+"""From bytes to lines, whatever wrote them; and what stands before an engine's own words."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, Protocol
+
+LONGEST = 1 << 16
+"""Characters of one line that are looked at; SGLang's line of arguments has 15,000."""
+_CHUNK = 1 << 16
+_BREAK = re.compile(r"\r\n|[\r\n]")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+# `chat-1  | …` of Compose, `[pod/chat-7d9/engine] …` of kubectl --prefix; the timestamp of either may follow.
+_CONTAINER = re.compile(r"\[pod/(?P<pod>[\w./-]+)\] |(?P<name>[a-z0-9][\w.-]*) +\| ")
+# `(Worker_DP0_TP1 pid=12)`, `(VllmWorker rank=1 pid=12)`, `[2026-11-30 00:49:32 DP0 TP1]`.
+_WORKER = re.compile(
+    r"\((?:Vllm|RayWorker)?(?:Worker|EngineCore)\w*?(?:_(?P<a>[A-Z]{2}\w*))?(?: rank=(?P<b>\d+))? (?:pid|rank)="
+)
+_BRACKET = re.compile(r"\[20\d\d-\d\d-\d\d \d\d:\d\d:\d\d (?P<a>(?:[A-Z]{2,4}\d+ ?)+)\]")
+_DATE = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d)[T ][0-2]\d:")  # fmt: skip
+
+
+class Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
+class NotText(ValueError):  # noqa: N818  a reason, read as "not text"
+    """The stream holds something else."""
+
+
+def lines(stream: BinaryIO, digest: Digest) -> Iterator[str]:
+    """Yield the lines, without colours; bars that overwrite themselves (`\\r`) are lines as well.
+
+    UTF-8, or UTF-16 with its mark, which is what PowerShell's `>` writes. Raises NotText for zero bytes.
+    """
+    chunk = stream.read(_CHUNK)
+    encoding = "utf-16" if chunk[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    rest = ""
+    while chunk:
+        digest.update(chunk)
+        text = rest + decoder.decode(chunk)
+        if "\0" in text:
+            raise NotText
+        *whole, rest = _BREAK.split(text)
+        yield from map(_plain, whole)
+        if len(rest) > LONGEST:
+            yield _plain(rest)
+            rest = ""
+        chunk = stream.read(_CHUNK)
+    if rest:
+        yield _plain(rest)
+
+
+def _plain(line: str) -> str:
+    line = line[:LONGEST]
+    return _ANSI.sub("", line) if "\x1b" in line else line
+
+
+def container(line: str) -> str:
+    """Return what Compose or kubectl wrote before the line, "" where nobody did."""
+    found = _CONTAINER.match(line)
+    return (found["pod"] or found["name"]) if found else ""
+
+
+def rank(line: str) -> str:
+    """Return what the engine calls the process that wrote the line; "" for the only one."""
+    if found := _WORKER.search(line):
+        return found["a"] or (f"TP{found['b']}" if found["b"] else "")
+    found = _BRACKET.search(line)
+    return found["a"].strip().replace(" ", "_") if found else ""
+
+
+def date(line: str) -> str | None:
+    found = _DATE.search(line)
+    return found[1] if found else None
