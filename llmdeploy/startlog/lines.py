@@ -14,11 +14,13 @@ _BREAK = re.compile(r"\r\n|[\r\n]")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # `chat-1  | …` of Compose, `[pod/chat-7d9/engine] …` of kubectl --prefix; the timestamp of either may follow.
 _CONTAINER = re.compile(r"\[pod/(?P<pod>[\w./-]+)\] |(?P<name>[a-z0-9][\w.-]*) +\| ")
-# `(Worker_DP0_TP1 pid=12)`, `(VllmWorker rank=1 pid=12)`, `[2026-11-30 00:49:32 DP0 TP1]`.
+# `(Worker_DP0_TP1 pid=12)`, `(VllmWorker rank=1 pid=12)`, `(VllmWorkerProcess pid=12)` of V0, and SGLang's
+# `[2026-11-30 00:49:32 DP0 TP1]`.
 _WORKER = re.compile(
-    r"\((?:Vllm|RayWorker)?(?:Worker|EngineCore)\w*?(?:_(?P<a>[A-Z]{2}\w*))?(?: rank=(?P<b>\d+))? (?:pid|rank)="
+    r"\((?:Vllm|Ray)?(?:Worker|EngineCore)\w*?(?:_(?P<name>[A-Z]{2}\w*))?(?: rank=(?P<rank>\d+))?[ -]\S*?pid=\d+"
 )
-_BRACKET = re.compile(r"\[20\d\d-\d\d-\d\d \d\d:\d\d:\d\d (?P<a>(?:[A-Z]{2,4}\d+ ?)+)\]")
+_OF_V0 = re.compile(r"\((?:VllmWorkerProcess|RayWorkerWrapper) pid=(?P<pid>\d+)")
+_BRACKET = re.compile(r"\[20\d\d-\d\d-\d\d \d\d:\d\d:\d\d (?P<names>(?:[A-Z]{2,4}\d+ ?)+)\]")
 _DATE = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d)[T ][0-2]\d:")  # fmt: skip
 
 
@@ -67,10 +69,12 @@ def container(line: str) -> str:
 
 def rank(line: str) -> str:
     """Return what the engine calls the process that wrote the line; "" for the only one."""
+    if found := _OF_V0.search(line):
+        return f"pid {found['pid']}"
     if found := _WORKER.search(line):
-        return found["a"] or (f"TP{found['b']}" if found["b"] else "")
+        return found["name"] or (f"TP{found['rank']}" if found["rank"] else "")
     found = _BRACKET.search(line)
-    return found["a"].strip().replace(" ", "_") if found else ""
+    return found["names"].strip().replace(" ", "_") if found else ""
 
 
 def date(line: str) -> str | None:

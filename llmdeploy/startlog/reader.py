@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import defaultdict, deque
 from collections.abc import Iterator
+from functools import cache
 from typing import BinaryIO
 
 from llmdeploy.runtime.logs import reason
@@ -37,6 +38,11 @@ class _Language:
         self.settings = [re.compile(sign.regex) for sign in dialect.settings]
         self.ready = dialect.ready
         self.failures = [(kind, re.compile(sign.regex)) for kind, sign in dialect.failures.items()]
+
+
+@cache
+def _languages() -> list[_Language]:
+    return [_Language(dialect) for dialect in DIALECTS]
 
 
 class _Boot:
@@ -76,6 +82,10 @@ class _Boot:
 
     def done(self, engine: str, last: deque[str]) -> Boot:
         failure = self.failure
+        measures = derived(self.terms, {**self.said, **self.asked})
+        left = min(measures.get("kv", {}).values(), default=1.0)
+        if failure is None and left < 0:  # the log ends before the error that must follow
+            failure = Failure("no room for KV", f"{left:.2f} GiB are left for the KV cache")
         if failure is not None and failure.kind == "did not start":
             failure = Failure(failure.kind, reason("\n".join(last)))
         said = {**self.said, **self.asked}
@@ -85,7 +95,7 @@ class _Boot:
             model=said.get("model_tag") or said.get("model_path") or said.get("model"),
             asked=self.asked,
             settings=said,
-            measures=derived(self.terms, said),
+            measures=measures,
             failure=None if self.ready else failure,
             ready=self.ready,
             date=self.date,
@@ -155,7 +165,7 @@ class _Container:
 
 def read(stream: BinaryIO) -> StartLog:
     """Read a log to its end, in memory that does not grow with it. Raises Unreadable for what is no text."""
-    languages = [_Language(dialect) for dialect in DIALECTS]
+    languages = _languages()
     found: dict[str, _Container] = {}
     digest = hashlib.sha256()
     count, other = 0, None

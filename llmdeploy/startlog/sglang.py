@@ -21,9 +21,10 @@ DIALECT = Dialect(
         Pattern("Memory baseline taken. mem usage=<nontorch:size>", "srt/distributed/bootstrap.py", fold="first"),
         Pattern("Init torch distributed ends. …mem usage=<nontorch:size>", _RUNNER, until="0.5.20", fold="first"),
         # One line for each pool: full and sliding-window layers, the drafter's.
-        Pattern("is allocated. …#tokens: <pool_tokens:int>, K size: <k:size>, V size: <v:size>", _POOL, fold="sum"),
-        Pattern("is allocated. …#tokens: <pool_tokens:int>, KV size: <k:size>", _POOL, fold="sum"),
-        Pattern("KV cache allocated. …#tokens: <pool_tokens:int>, KV size: <k:size>", _POST, since="0.5.20", fold="sum"),
+        Pattern("is allocated. …#tokens: <pool_tokens:int>", _POOL, fold="first"),
+        Pattern("is allocated. …K size: <k:size>, V size: <v:size>", _POOL, fold="sum"),
+        Pattern("is allocated. …KV size: <k:size>", _POOL, fold="sum"),
+        Pattern("KV cache allocated. …KV size: <k:size>", _POST, since="0.5.20", fold="sum"),
         Pattern("conv_state size: <state:size>, ssm_state size: <state_ssm:size>", _POOL, fold="sum"),
         Pattern("max_total_num_tokens=<kv_tokens:int>", _SCHEDULER),
         Pattern("context_len=<context:int>", _SCHEDULER),
@@ -42,7 +43,7 @@ DIALECT = Dialect(
             r"leaves? no GPU memory|Not enough memory\. Please try to increase --mem-fraction-static",
             "srt/model_executor/pool_configurator.py; srt/mem_cache/kv_cache_configurator.py",
         ),
-        "out of memory": Sign(r"OutOfMemoryError|CUDA out of memory|HIP out of memory", "torch"),
+        "out of memory": Sign(r"OutOfMemoryError|(?:CUDA|HIP) out of memory|Tried to allocate [\d.]+ [GM]iB", "torch"),
         "did not start": Sign(r"Scheduler hit an exception|error: unrecognized arguments", "srt/managers"),
     },
 )  # fmt: skip

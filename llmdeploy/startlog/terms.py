@@ -19,11 +19,13 @@ def derived(printed: Terms, settings: Mapping[str, str]) -> dict[str, dict[str, 
         one = {term: by_rank[rank] for term, by_rank in printed.items() if rank in by_rank}
         for term, value in _of_one(one, settings).items():
             whole.setdefault(term, {})[rank] = value
+    if "kv_tokens" not in whole and "pool_tokens" in whole:
+        whole["kv_tokens"] = whole["pool_tokens"]
     return whole
 
 
 def _of_one(seen: dict[str, float], settings: Mapping[str, str]) -> dict[str, float]:
-    found = dict(seen)
+    found = {term: round(value, 6) for term, value in seen.items()}
 
     def follows(term: str, value: float) -> None:
         found.setdefault(term, round(value, 6))
@@ -49,6 +51,4 @@ def _of_one(seen: dict[str, float], settings: Mapping[str, str]) -> dict[str, fl
     if "blocks" in seen:
         size = settings.get("block_size", "")
         follows("kv_tokens", seen["blocks"] * (int(size) if size.isdecimal() else BLOCK))
-    if "pool_tokens" in seen:
-        follows("kv_tokens", seen["pool_tokens"])
     return found

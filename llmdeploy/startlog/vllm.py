@@ -47,6 +47,8 @@ _PATTERNS = (
     Pattern("<peak_activation:gib> GiB for peak activation", _WORKER, since="0.10"),
     Pattern("<nontorch:gib> GiB for non-torch memory", _WORKER, since="0.10", until="0.25"),
     Pattern("<graphs:gib> GiB for CUDAGraph memory", _WORKER, since="0.10"),
+    Pattern("total capacity of <total:size>", "torch, OutOfMemoryError"),
+    Pattern("urrent kv cache memory in use is <kv:gib> GiB", _WORKER, since="0.10"),
     # CUDA graphs
     Pattern("raph capturing finished …took <graphs:size>", f"{_RUNNER}, capture_model"),
     Pattern("raph capturing finished in <graphs_s:number> secs", f"{_RUNNER}, capture_model"),
@@ -110,7 +112,9 @@ DIALECT = Dialect(
             r"larger than the maximum number of tokens that can be stored in KV cache",
             f"{_CACHE}; vllm/worker/worker.py",
         ),
-        "out of memory": Sign(r"OutOfMemoryError|CUDA out of memory|HIP out of memory", "torch"),
+        "out of memory": Sign(
+            r"OutOfMemoryError|(?:CUDA|HIP) out of memory|Tried to allocate [\d.]+ [GM]iB", "torch"
+        ),
         "did not start": Sign(
             r"EngineCore failed to start|Engine core initialization failed|error: unrecognized arguments",
             "vllm/v1/engine",
