@@ -32,8 +32,8 @@ class NotText(ValueError):  # noqa: N818  a reason, read as "not text"
     """The stream holds something else."""
 
 
-def lines(stream: BinaryIO, digest: Digest) -> Iterator[str]:
-    """Yield the lines, without colours; bars that overwrite themselves (`\\r`) are lines as well.
+def blocks(stream: BinaryIO, digest: Digest) -> Iterator[list[str]]:
+    """Yield lines, some hundred at a time, without colours; bars that overwrite themselves (`\\r`) are lines too.
 
     UTF-8, or UTF-16 with its mark, which is what PowerShell's `>` writes. Raises NotText for zero bytes.
     """
@@ -47,13 +47,12 @@ def lines(stream: BinaryIO, digest: Digest) -> Iterator[str]:
         if "\0" in text:
             raise NotText
         *whole, rest = _BREAK.split(text)
-        yield from map(_plain, whole)
         if len(rest) > LONGEST:
-            yield _plain(rest)
-            rest = ""
+            whole, rest = [*whole, rest], ""
+        yield [_plain(line) for line in whole if line]
         chunk = stream.read(_CHUNK)
     if rest:
-        yield _plain(rest)
+        yield [_plain(rest)]
 
 
 def _plain(line: str) -> str:

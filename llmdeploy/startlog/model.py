@@ -30,10 +30,21 @@ class Pattern(Struct, frozen=True):
 
 
 class Sign(Struct, frozen=True):
-    """A regex that tells something else than a number; its groups are named by what they tell."""
+    """A regex that tells something else than a number; its groups are named by what they tell.
+
+    A line that it matches has one of `words` in it.
+    """
 
     regex: str
     source: str
+    words: tuple[str, ...]
+
+
+OUT_OF_MEMORY = Sign(
+    r"OutOfMemoryError|(?:CUDA|HIP) out of memory|Tried to allocate [\d.]+ [GM]iB",
+    "torch",
+    ("OutOfMemoryError", " out of memory", "Tried to allocate "),
+)
 
 
 class Failure(Struct, frozen=True):

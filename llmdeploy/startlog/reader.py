@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterator
 from functools import cache
 from typing import BinaryIO
 
 from llmdeploy.runtime.logs import reason
 from llmdeploy.startlog import sglang, vllm
-from llmdeploy.startlog.lines import NotText, container, date, lines, rank
+from llmdeploy.startlog.lines import NotText, blocks, container, date, rank
 from llmdeploy.startlog.model import Boot, Dialect, Failure, Fold, StartLog
 from llmdeploy.startlog.settings import settings
 from llmdeploy.startlog.template import anchor, regex, values
@@ -38,6 +37,11 @@ class _Language:
         self.settings = [re.compile(sign.regex) for sign in dialect.settings]
         self.ready = dialect.ready
         self.failures = [(kind, re.compile(sign.regex)) for kind, sign in dialect.failures.items()]
+        signs = (*dialect.starts, *dialect.settings, *dialect.failures.values())
+        self.words = {words for words, _, _ in self.patterns} | {
+            words for sign in signs for words in sign.words
+        }
+        self.words |= set(dialect.ready)
 
 
 @cache
@@ -110,12 +114,14 @@ class _Container:
         self.boots: list[Boot] = []
         self.boot = _Boot(None)
         self.last: deque[str] = deque(maxlen=_KEPT)
-        self.day: str | None = None
 
-    def line(self, text: str) -> None:
+    def passed(self, text: str) -> None:
+        """A line that says nothing by itself; it may be the reason of a failure."""
         if not self.boot.ready:
             self.last.append(text)
-        self.day = self.boot.date or self.day or date(text)
+
+    def line(self, text: str) -> None:
+        self.passed(text)
         for language in self.languages:
             if any(found := sign.search(text) for sign in language.starts):
                 self._begin(language, text)
@@ -133,7 +139,7 @@ class _Container:
         if self.boot.terms or self.boot.failure or self.boot.ready:
             self.end()
         self.boot.engine = language.engine
-        self.boot.date = self.boot.date or date(text) or self.day
+        self.boot.date = self.boot.date or date(text)
 
     def _look(self, language: _Language, text: str) -> None:
         boot = self.boot
@@ -166,25 +172,29 @@ class _Container:
 def read(stream: BinaryIO) -> StartLog:
     """Read a log to its end, in memory that does not grow with it. Raises Unreadable for what is no text."""
     languages = _languages()
+    words = {*_OTHERS.values(), *(each for language in languages for each in language.words)}
     found: dict[str, _Container] = {}
     digest = hashlib.sha256()
     count, other = 0, None
     try:
-        for line in _read(stream, digest):
-            count += 1
-            name = container(line)
-            if name not in found:
-                found[name] = _Container(languages)
-            found[name].line(line)
-            if other is None:
-                other = next((engine for engine, words in _OTHERS.items() if words in line), None)
+        for block in blocks(stream, digest):
+            count += len(block)
+            # A look at the whole block spares most lines of a long log the look at each of them.
+            text = "\n".join(block)
+            present = [each for each in words if each in text]
+            for line in block:
+                name = container(line)
+                if name not in found:
+                    found[name] = _Container(languages)
+                if not any(each in line for each in present):
+                    found[name].passed(line)
+                    continue
+                found[name].line(line)
+                if other is None:
+                    other = next((engine for engine, each in _OTHERS.items() if each in line), None)
     except NotText:
         raise Unreadable("it is not text") from None
     for each in found.values():
         each.end()
     boots = {name: tuple(each.boots) for name, each in found.items() if each.boots}
     return StartLog(boots, digest.hexdigest(), count, other)
-
-
-def _read(stream: BinaryIO, digest: hashlib._Hash) -> Iterator[str]:
-    return (line for line in lines(stream, digest) if line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmdeploy.startlog.model import Dialect, Pattern, Sign
+from llmdeploy.startlog.model import OUT_OF_MEMORY, Dialect, Pattern, Sign
 
 _RUNNER = "srt/model_executor/model_runner.py, load_model"
 _GRAPH = "srt/model_executor/model_runner_components/cuda_graph_setup.py"
@@ -35,15 +35,24 @@ DIALECT = Dialect(
         Pattern("scheduler_e2e=<init_s:number>", "srt/observability, engine startup timings", since="0.5.20"),
         Pattern("available_gpu_mem=<left:size>", _SCHEDULER, since="0.5"),
     ),
-    starts=(Sign(r"server_args=(?:ServerArgs)?[({](?P<settings>.*)", "srt/entrypoints/engine.py"),),
+    starts=(
+        Sign(
+            r"server_args=(?:ServerArgs)?[({](?P<settings>.*)", "srt/entrypoints/engine.py", ("server_args=",)
+        ),
+    ),
     settings=(),
     ready=("The server is fired up and ready to roll!",),
     failures={
         "no room for KV": Sign(
             r"leaves? no GPU memory|Not enough memory\. Please try to increase --mem-fraction-static",
             "srt/model_executor/pool_configurator.py; srt/mem_cache/kv_cache_configurator.py",
+            ("no GPU memory", "Not enough memory. "),
         ),
-        "out of memory": Sign(r"OutOfMemoryError|(?:CUDA|HIP) out of memory|Tried to allocate [\d.]+ [GM]iB", "torch"),
-        "did not start": Sign(r"Scheduler hit an exception|error: unrecognized arguments", "srt/managers"),
+        "out of memory": OUT_OF_MEMORY,
+        "did not start": Sign(
+            r"Scheduler hit an exception|error: unrecognized arguments",
+            "srt/managers",
+            ("Scheduler hit", "error: unrec"),
+        ),
     },
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmdeploy.startlog.model import Dialect, Pattern, Sign
+from llmdeploy.startlog.model import OUT_OF_MEMORY, Dialect, Pattern, Sign
 
 _V0 = "vllm/worker/worker.py, determine_num_available_blocks"
 _WORKER = "vllm/v1/worker/gpu_worker.py"
@@ -89,35 +89,52 @@ DIALECT = Dialect(
     engine="vllm",
     patterns=_PATTERNS,
     starts=(
-        Sign(r"vLLM (?:API )?server version (?P<version>[\w.+-]+?)(?:,|\s|$)", "vllm/entrypoints"),
+        Sign(
+            r"vLLM (?:API )?server version (?P<version>[\w.+-]+?)(?:,|\s|$)",
+            "vllm/entrypoints",
+            ("server version ",),
+        ),
         # The logo: its second line.
-        Sign(r"█\S*  version \S*?(?P<version>\d+\.\d[\w.+-]*)", "vllm/entrypoints, log_version_and_model"),
+        Sign(
+            r"█  version (?P<version>\d+\.\d[\w.+-]*)",
+            "vllm/entrypoints, log_version_and_model",
+            ("█  version ",),
+        ),
     ),
     settings=(
-        Sign(r"non-default args: \{(?P<asked>.*)", "vllm/entrypoints, log_non_default_args"),
-        Sign(r"\bargs: Namespace\((?P<settings>.*)", "vllm/entrypoints, before 0.10"),
         Sign(
-            r"Initializing an? (?:V1 )?LLM engine \(v(?P<version>[^)\s]+)\) with config: (?P<settings>.*)",
+            r"non-default args: \{(?P<asked>.*)",
+            "vllm/entrypoints, log_non_default_args",
+            ("non-default args: {",),
+        ),
+        Sign(r"\bargs: Namespace\((?P<settings>.*)", "vllm/entrypoints, before 0.10", ("args: Namespace(",)),
+        Sign(
+            r"Initializing an? (?:V[01] )?LLM engine \(v(?P<version>[^)\s]+)\) with config: (?P<settings>.*)",
             "vllm/v1/engine/core.py; vllm/engine/llm_engine.py",
+            ("LLM engine (v",),
         ),
     ),
     ready=("Application startup complete",),
     failures={
         "memory is not free": Sign(
-            r"Free memory on device .*(?:is|are) less than", "vllm/v1/worker/utils.py"
+            r"Free memory on device .*(?:is|are) less than",
+            "vllm/v1/worker/utils.py",
+            ("Free memory on device",),
         ),
-        "no room for KV": Sign(r"No available memory for the cache blocks", _CACHE),
+        "no room for KV": Sign(
+            r"No available memory for the cache blocks", _CACHE, ("No available memory for the cache blocks",)
+        ),
         "KV too small": Sign(
             r"KV cache is needed, which is larger than the available|"
             r"larger than the maximum number of tokens that can be stored in KV cache",
             f"{_CACHE}; vllm/worker/worker.py",
+            ("larger than the ",),
         ),
-        "out of memory": Sign(
-            r"OutOfMemoryError|(?:CUDA|HIP) out of memory|Tried to allocate [\d.]+ [GM]iB", "torch"
-        ),
+        "out of memory": OUT_OF_MEMORY,
         "did not start": Sign(
             r"EngineCore failed to start|Engine core initialization failed|error: unrecognized arguments",
             "vllm/v1/engine",
+            ("EngineCore failed", "Engine core init", "error: unrec"),
         ),
     },
 )

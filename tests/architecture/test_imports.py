@@ -30,7 +30,6 @@ DOORS: dict[str, set[str]] = {
     "emit.readme": {"emit", "plan.model", "targets.base"},
     "facts": {"catalog", "spec.model", "runtime.runner"},
     "facts.calibration": {"emit.yaml", "facts", "memory.corrections", "source"},
-    "memory": set(),
     "plan.model": {"memory.model"},
     "plan.document": {"plan.model"},
     "plan.hardware": {"catalog", "spec.model"},

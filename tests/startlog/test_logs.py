@@ -1,8 +1,8 @@
 """Start-up logs: those of real engines on the CPU, and of GPUs, made of the engines' format strings and public figures.
 
 logs/NAME.log reads as NAME.json says. vllm-0.32-cpu and sglang-0.5.23-cpu were printed by the engines that
-scripts/install_*.py install; the others spell the sources that llmdeploy/startlog names, around the figures of
-quotes.jsonl (vllm-0.33: 130 with its graphs estimated; vllm-0.19: 159; vllm-0.7: 69).
+scripts/install_*.py install; the others spell the sources that llmdeploy/startlog names, around figures of
+scripts/accuracy/memory_points.jsonl (vllm-0.33: 130 with its graphs estimated; vllm-0.19: 159; vllm-0.7: 69).
 """
 
 from __future__ import annotations
