@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -39,31 +39,41 @@ class Row(Struct, frozen=True):
         return self.difference / base if base else None
 
 
-# (term of the ledger, term of the log, which GPU decides: the fullest, or the one with the least left)
-_SIZES = (
-    ("weights", "weights", max),
-    ("activation", "activation", max),
-    ("nontorch", "nontorch", max),
-    ("cuda_graphs", "cuda_graphs", max),
-    ("kv", "kv", min),
-)
+# Which GPU decides: the fullest, or the one with the least left.
+_SIZES = (("weights", max), ("activation", max), ("nontorch", max), ("cuda_graphs", max), ("kv", min))
 
 
 def compare(service: Service, ledger: Ledger, boot: Boot) -> list[Row]:
     """Return every term, whether it was printed or not, in the order of the equation."""
-    return list(_explained([*_sizes(ledger, boot), *_counts(ledger, boot), _seconds(service, boot)]))
+    rows = [*_sizes(service, ledger, boot), *_counts(ledger, boot), _seconds(service, boot)]
+    return list(_explained(rows))
 
 
-def _sizes(ledger: Ledger, boot: Boot) -> Iterator[Row]:
-    for term, printed, decides in _SIZES:
+def _sizes(service: Service, ledger: Ledger, boot: Boot) -> Iterator[Row]:
+    for term, decides in _SIZES:
         said = _span(getattr(rank, f"{term}_gib") for rank in ledger.ranks)
-        seen = _measured(boot, printed)
+        seen = _span(_printed(service, boot, term).values())
         if said is None or seen is None:
             yield Row(term, "GiB", said, seen)
             continue
         difference = decides(seen) - decides(said)
         off = abs(difference) >= max(NOISE_GIB, NOISE * abs(decides(said)))
         yield Row(term, "GiB", said, seen, difference, off)
+
+
+def _printed(service: Service, boot: Boot, term: str) -> Mapping[str, float]:
+    """Return a term of the ledger as the log has it, by rank."""
+    found = boot.measures.get(term, {})
+    if boot.engine != "sglang":
+        return found
+    if term == "nontorch" and service.gpus.memory_gib is not None:
+        # It prints what is free before it loads, and not of how much.
+        free = boot.measures.get("free", {})
+        return {rank: service.gpus.memory_gib - value for rank, value in free.items()}
+    if term == "kv":
+        states = boot.measures.get("state", {})
+        return {rank: value + states.get(rank, 0.0) for rank, value in found.items()}
+    return found
 
 
 def _counts(ledger: Ledger, boot: Boot) -> Iterator[Row]:

@@ -33,7 +33,7 @@ def correction(
     if not shifts and factor is None:
         return None
     return Correction(
-        engine, release(version), gpu, tensor, model, date, sha256[:_LOG], weights=factor, **shifts
+        engine, release(engine, version), gpu, tensor, model, date, sha256[:_LOG], weights=factor, **shifts
     )  # fmt: skip
 
 

@@ -65,8 +65,8 @@ def _mismatches(service: Service, ledger: Ledger | None, boot: Boot) -> Iterator
     if boot.engine != _RUNS.get(service.engine, service.engine):
         yield Mismatch("engine", boot.engine, service.engine, fatal=True)
         return
-    own = service.engine not in _RUNS
-    if own and boot.version and release(boot.version) != release(service.engine_version):
+    releases = {release(boot.engine, version) for version in (boot.version, service.engine_version)}
+    if service.engine not in _RUNS and boot.version and len(releases) > 1:
         yield Mismatch("version", boot.version, service.engine_version)
     planned = _model(service.launch.argv)
     if boot.model and planned and not _same(boot.model, planned):

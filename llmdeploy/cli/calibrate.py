@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llmdeploy.calibration.mismatch import Mismatch
     from llmdeploy.compiler import Result
     from llmdeploy.plan.model import Service
+    from llmdeploy.spec.model import Source
     from llmdeploy.startlog.model import Boot, StartLog
 
 
@@ -180,7 +181,7 @@ def _save(
             version=service.engine_version,
             gpu=gpu.id,
             tensor=tensor_size(model),
-            model=str(model.source.hub or model.source.path or model.source.openllm),
+            model=_id(model.source),
             date=date or boot.date or today.today().isoformat(),
             sha256=sha256,
         )
@@ -193,6 +194,14 @@ def _save(
             _tell(f"error: {reason}")
             sys.exit(common.FAILED)
     return None
+
+
+def _id(source: Source) -> str:
+    """Return what a question calls the model: its Hub id, or the directory as llm.yaml spells it."""
+    from llmdeploy import catalog
+
+    bento = catalog.bento(source.openllm) if source.openllm else None
+    return source.hub or source.path or (bento.hub_id if bento else None) or str(source.openllm)
 
 
 def _json(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -21,7 +21,7 @@ Shift = Annotated[float, Meta(ge=-1000, le=1000)]
 
 
 class Correction(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One calibrated start: `engine` at a `release` ("0.33") on a `gpu` of the catalog, over `tensor` of them.
+    """One calibrated start: `engine` at a `release` ("0.33", see `release`) on a `gpu` of the catalog, over `tensor` of them.
 
     `activation`, `nontorch` and `cuda_graphs` are GiB to add on every rank. `weights` is a factor, and of this
     `model` only: what its checkpoint weighs says nothing of another. None: the log does not tell. `log` is the
@@ -29,7 +29,7 @@ class Correction(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     """
 
     engine: Words
-    release: Annotated[str, Meta(pattern=r"^\d+\.\d+$")]
+    release: Annotated[str, Meta(pattern=r"^\d+(\.\d+)+$")]
     gpu: Words
     tensor: Annotated[int, Meta(ge=1)]
     model: Words
@@ -47,12 +47,15 @@ class Correction(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
 
     def holds_for(self, engine: str, version: str | None, gpu: str | None, tensor: int) -> bool:
         # What NCCL and the all-reduce take depends on how many GPUs share a layer, hence `tensor`.
-        return (self.engine, self.release, self.gpu, self.tensor) == (engine, release(version), gpu, tensor)
+        return (self.engine, self.release, self.gpu, self.tensor) == (engine, release(engine, version), gpu, tensor)
 
 
-def release(version: str | None) -> str:
-    """Return the part of a version within which an engine's memory does not change: 0.33 of 0.33.1."""
-    return ".".join((version or "").removeprefix("v").split(".")[:2])
+def release(engine: str, version: str | None) -> str:
+    """Return the part of a version within which an engine's memory does not change: 0.33 of vLLM 0.33.1.
+
+    SGLang counts in the third place what others count in the second.
+    """
+    return ".".join((version or "").removeprefix("v").split(".")[: 3 if engine == "sglang" else 2])
 
 
 def fitting(question: Question, corrections: Iterable[Correction]) -> Correction | None:
@@ -60,6 +63,15 @@ def fitting(question: Question, corrections: Iterable[Correction]) -> Correction
     asked = question.engine, question.version, question.card.id, question.split.tensor
     found = [each for each in corrections if each.holds_for(*asked)]
     return max(found, key=lambda each: (each.model == question.model.id, each.date), default=None)
+
+
+def asking(
+    memory: Callable[[Question], Ledger], corrections: Sequence[Correction]
+) -> Callable[[Question], Ledger]:
+    """Return an engine's equation with what was measured: whoever asks it need not know that there is more."""
+    if not corrections:
+        return memory
+    return lambda question: corrected(memory(question), question, corrections)
 
 
 def corrected(ledger: Ledger, question: Question, corrections: Iterable[Correction]) -> Ledger:
@@ -70,7 +82,9 @@ def corrected(ledger: Ledger, question: Question, corrections: Iterable[Correcti
     charged = _charged(question, ledger)
     ranks = tuple(_rank(rank, found, question, charged) for rank in ledger.ranks)
     before, after = _kv(ledger.ranks), _kv(ranks)
-    margin = None if ledger.margin_gib is None else ledger.margin_gib + after - before
+    # With a reason, the margin is not that of the pool.
+    moved = ledger.margin_gib is not None and ledger.reason is None
+    margin = (ledger.margin_gib or 0.0) + after - before if moved else ledger.margin_gib
     tokens, requests, sequences = ledger.kv_tokens, ledger.requests_at_context, ledger.max_sequences
     if before > 0:
         # Each is a number of blocks times a constant, so that they go with the pool, to a block.
@@ -84,6 +98,7 @@ def corrected(ledger: Ledger, question: Question, corrections: Iterable[Correcti
         ledger,
         verdict=_verdict(ledger, margin, question.card.memory_gib),
         margin_gib=margin,
+        usable_gib=_usable(ledger, question, ranks),
         ranks=ranks,
         kv_tokens=tokens,
         requests_at_context=requests,
@@ -132,8 +147,15 @@ def _charged(question: Question, ledger: Ledger) -> Mapping[str, float]:
     return charged
 
 
+def _usable(ledger: Ledger, question: Question, ranks: Sequence[Rank]) -> float | None:
+    """SGLang takes a share of what is free when it starts to load, and that is less by what is not PyTorch's."""
+    if question.engine != "sglang" or ledger.usable_gib is None:
+        return ledger.usable_gib
+    return ledger.usable_gib - (ranks[0].nontorch_gib - ledger.ranks[0].nontorch_gib)
+
+
 def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in release(version).split(".") if part.isdecimal())
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
 
 
 def _kv(ranks: Iterable[Rank]) -> float:
@@ -141,6 +163,10 @@ def _kv(ranks: Iterable[Rank]) -> float:
 
 
 def _verdict(ledger: Ledger, margin: float | None, card_gib: float) -> Verdict:
-    if ledger.verdict is Verdict.UNKNOWN or margin is None:
+    """Judge the new margin, unless it was something else that the equation held against the model."""
+    if margin is None or ledger.margin_gib is None or ledger.reason is not None:
         return ledger.verdict
-    return judge(margin, card_gib)
+    before, after = judge(ledger.margin_gib, card_gib), judge(margin, card_gib)
+    if before is not ledger.verdict and after is Verdict.FITS:
+        return ledger.verdict
+    return after

@@ -18,8 +18,8 @@ DIALECT = Dialect(
         Pattern("Load weight end. …avail mem=<after:size>", _RUNNER),
         Pattern("Load weight end. …mem usage=<weights:size>", _RUNNER, since="0.4.3", fold="sum"),
         Pattern("Load weight end. elapsed=<load_s:number> s", _RUNNER, since="0.5.9", fold="sum"),
-        Pattern("Memory baseline taken. mem usage=<nontorch:size>", "srt/distributed/bootstrap.py", fold="first"),
-        Pattern("Init torch distributed ends. …mem usage=<nontorch:size>", _RUNNER, until="0.5.20", fold="first"),
+        Pattern("Memory baseline taken. mem usage=<distributed:size>", "srt/distributed/bootstrap.py", fold="first"),
+        Pattern("Init torch distributed ends. …mem usage=<distributed:size>", _RUNNER, until="0.5.20", fold="first"),
         # One line for each pool: full and sliding-window layers, the drafter's.
         Pattern("is allocated. …#tokens: <pool_tokens:int>", _POOL, fold="first"),
         Pattern("is allocated. …K size: <k:size>, V size: <v:size>", _POOL, fold="sum"),

@@ -57,12 +57,27 @@ def correction(**changes: Any) -> Correction:
 def test_the_sum_of_every_rank_stays_what_the_engine_takes(version, pipeline):
     """Of a release before 0.21, the graphs come on top."""
     asked = question(version=version, split=Split(tensor=2, pipeline=pipeline))
-    found = correction(release=release(version), weights=1.05, activation=0.3, nontorch=-0.2, cuda_graphs=0.4)
+    found = correction(
+        release=release("vllm", version), weights=1.05, activation=0.3, nontorch=-0.2, cuda_graphs=0.4
+    )
     after = corrected(ledger(asked), asked, [found])
     for rank in after.ranks:
         graphs = rank.cuda_graphs_gib if version == "0.33.0" else 0.0
         taken = rank.weights_gib + rank.activation_gib + rank.nontorch_gib + graphs + rank.kv_gib
         assert taken == pytest.approx(after.usable_gib)
+
+
+def test_sglang_takes_its_share_of_what_is_free():
+    """Activations and graphs live in the rest, so that they change nothing of the pool."""
+    asked = question(engine="sglang", version="0.5.23")
+    before = ledger(asked)
+    found = correction(engine="sglang", release="0.5.23", weights=1.1, nontorch=0.5, cuda_graphs=3.0)
+    after = corrected(before, asked, [found])
+    assert after.usable_gib is not None and after.fraction is not None
+    for rank in after.ranks:
+        # To the digits of the share.
+        assert rank.kv_gib == pytest.approx(after.usable_gib * after.fraction - rank.weights_gib, abs=0.05)
+    assert after.ranks[0].cuda_graphs_gib == pytest.approx(before.ranks[0].cuda_graphs_gib + 3.0)
 
 
 def test_each_line_still_adds_up_to_its_term():
@@ -99,7 +114,9 @@ def test_the_margin_moves_with_the_pool_and_the_verdict_with_the_margin():
 
 def test_the_plan_is_told_what_was_used():
     asked = question()
-    (note,) = corrected(ledger(asked), asked, [correction(weights=1.05, activation=0.3)]).notes
+    before = ledger(asked)
+    *others, note = corrected(before, asked, [correction(weights=1.05, activation=0.3)]).notes
+    assert tuple(others) == before.notes
     assert note == (
         "calibrated from a start on 2026-11-30 (vllm 0.33, h100-sxm-80gb): weights × 1.050, activation +0.30 GiB"
     )
@@ -180,10 +197,25 @@ GOOD = calibration.text([correction(activation=0.5)])
     [
         ("version: 1", "version: 2", 3, "`version`: invalid enum value 2"),
         ("version: 1\n", "", 1, "object missing required field `version`"),
-        ("activation: 0.5", "activation: much", 12, "`corrections[0].activation`: expected `float | null`, got `str`"),
-        ("activation: 0.5", "activation: .inf", 12, "`corrections[0].activation`: expected `float | null`, got `str`"),
+        (
+            "activation: 0.5",
+            "activation: much",
+            12,
+            "`corrections[0].activation`: expected `float | null`, got `str`",
+        ),
+        (
+            "activation: 0.5",
+            "activation: .inf",
+            12,
+            "`corrections[0].activation`: expected `float | null`, got `str`",
+        ),
         ("activation: 0.5", "activation: 1e9", 12, "`corrections[0].activation`: expected `float` <= 1000.0"),
-        ("activation: 0.5", "activations: 0.5", 5, "`corrections[0]`: object contains unknown field `activations`"),
+        (
+            "activation: 0.5",
+            "activations: 0.5",
+            5,
+            "`corrections[0]`: object contains unknown field `activations`",
+        ),
         ('release: "0.33"', "release: 0.33", 6, "`corrections[0].release`: expected `str`, got `float`"),
         ("tensor: 2", "tensor: 0", 8, "`corrections[0].tensor`: expected `int` >= 1"),
         ("tensor: 2", "tensor: {", 10, "the file is not YAML"),
