@@ -28,7 +28,7 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         yield click.style(text, bold=row is None, fg="yellow" if row is not None and row.off else None)
     for row in rows:
         if row.off:
-            yield f"{name(row)} is off by {_difference(row)}: {row.hint}"
+            yield f"{name(row)}: {_difference(row)}: {row.hint}"
     known = [row for row in rows if row.difference is not None and row.term != "start"]
     if known and not any(row.off for row in known):
         yield "every term that the log states is as predicted"

@@ -20,6 +20,17 @@ _HEAD = """\
 # Written by `llmdeploy calibrate LOG --save`, and used by every command that reads the llm.yaml beside it. Commit it.
 """
 _PLACE = re.compile(r"(.*) - at `\$(.*)`$", re.DOTALL)
+# msgspec's words, in ours.
+_WORDS = {
+    "`float | null`": "a number",
+    "`float`": "a number",
+    "`int`": "a whole number",
+    "`str`": "text",
+    "`null`": "nothing",
+    "`bool`": "true or false",
+    "`object`": "a mapping",
+    "`array`": "a list",
+}
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 
 
@@ -40,6 +51,8 @@ def parse(text: str, name: str) -> tuple[tuple[Correction, ...], Fault | None]:
     except msgspec.ValidationError as error:
         said = _PLACE.match(str(error))
         message, place = (said[1], said[2]) if said else (str(error), "")
+        for theirs, ours in _WORDS.items():
+            message = message.replace(theirs, ours)
         path = tuple(int(index) if index else key for key, index in _STEP.findall(place))
         at = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
         where = f"`{at}`: " if at else ""

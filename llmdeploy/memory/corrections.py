@@ -47,7 +47,12 @@ class Correction(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
 
     def holds_for(self, engine: str, version: str | None, gpu: str | None, tensor: int) -> bool:
         # What NCCL and the all-reduce take depends on how many GPUs share a layer, hence `tensor`.
-        return (self.engine, self.release, self.gpu, self.tensor) == (engine, release(engine, version), gpu, tensor)
+        return (self.engine, self.release, self.gpu, self.tensor) == (
+            engine,
+            release(engine, version),
+            gpu,
+            tensor,
+        )
 
 
 def release(engine: str, version: str | None) -> str:

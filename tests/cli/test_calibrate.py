@@ -119,7 +119,7 @@ def test_the_json(spec: Path, golden_text: Callable[[Path, str], None]) -> None:
 def test_terms_that_are_off_say_by_how_much_and_what_explains_them(tmp_path: Path, spec: Path) -> None:
     heavier = log(tmp_path, "Model loading took 7.5", "Model loading took 8.5")
     said = invoke(heavier, spec).output
-    assert "weights is off by +1.02 GiB (+13.6%): layers that the checkpoint leaves unquantized" in said
+    assert "weights: +1.02 GiB (+13.6%): layers that the checkpoint leaves unquantized" in said
 
 
 def test_standard_input_reads_the_same(spec: Path) -> None:

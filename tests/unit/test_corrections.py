@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from support import specs
 
+from llmdeploy import compile
 from llmdeploy.catalog import configs, gpu
 from llmdeploy.facts import calibration
+from llmdeploy.facts.gather import CALIBRATION, gather
 from llmdeploy.memory.corrections import Correction, corrected, fitting, release
 from llmdeploy.memory.model import Card, Ledger, Model, Question, Split, Verdict
 from llmdeploy.registry import ENGINES
@@ -201,23 +204,28 @@ GOOD = calibration.text([correction(activation=0.5)])
             "activation: 0.5",
             "activation: much",
             12,
-            "`corrections[0].activation`: expected `float | null`, got `str`",
+            "`corrections[0].activation`: expected a number, got text",
         ),
         (
             "activation: 0.5",
             "activation: .inf",
             12,
-            "`corrections[0].activation`: expected `float | null`, got `str`",
+            "`corrections[0].activation`: expected a number, got text",
         ),
-        ("activation: 0.5", "activation: 1e9", 12, "`corrections[0].activation`: expected `float` <= 1000.0"),
+        (
+            "activation: 0.5",
+            "activation: 1e9",
+            12,
+            "`corrections[0].activation`: expected a number <= 1000.0",
+        ),
         (
             "activation: 0.5",
             "activations: 0.5",
             5,
             "`corrections[0]`: object contains unknown field `activations`",
         ),
-        ('release: "0.33"', "release: 0.33", 6, "`corrections[0].release`: expected `str`, got `float`"),
-        ("tensor: 2", "tensor: 0", 8, "`corrections[0].tensor`: expected `int` >= 1"),
+        ('release: "0.33"', "release: 0.33", 6, "`corrections[0].release`: expected text, got a number"),
+        ("tensor: 2", "tensor: 0", 8, "`corrections[0].tensor`: expected a whole number >= 1"),
         ("tensor: 2", "tensor: {", 10, "the file is not YAML"),
         ("tensor: 2", "tensor: 2\n  tensor: 2", 9, "`tensor` is given twice"),
     ],
@@ -229,6 +237,19 @@ def test_a_file_that_was_mangled_is_refused_with_the_line(before, after, line, s
     assert fault is not None
     assert said in fault.message
     assert fault.line == line
+
+
+@pytest.mark.parametrize(
+    "content", [b"version: 1\ncorrections: [\xff]\n", None], ids=["not UTF-8", "a directory"]
+)
+def test_one_that_cannot_be_read_is_a_finding_and_not_the_end(content, tmp_path):
+    place = tmp_path / CALIBRATION
+    place.mkdir() if content is None else place.write_bytes(content)
+    spec = (specs.EXAMPLES / "01-one-model/llm.yaml").read_text(encoding="utf-8")
+    result = compile(spec, facts=lambda parsed: gather(parsed, tmp_path, tmp_path / "out"), emit=False)
+    (found,) = (each for each in result.diagnostics if each.code == "LD531")
+    assert found.message.startswith(f"`{CALIBRATION}`, line 1: it cannot be read")
+    assert result.plan is not None
 
 
 @given(st.text(max_size=60) | st.builds(lambda cut: GOOD[:cut], st.integers(0, len(GOOD))))
