@@ -9,6 +9,7 @@ from llmdeploy.checks import (
     adapters,
     architecture,
     auto,
+    calibration,
     checkpoint,
     credentials,
     drafting,
@@ -54,6 +55,7 @@ CHECKS: tuple[Check, ...] = (
     remote_code.check,
     gateway.check,
     hygiene.check,
+    calibration.check,
 )
 
 

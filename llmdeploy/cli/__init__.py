@@ -27,6 +27,7 @@ _COMMANDS = {
     "smoke-test": "Ask every model of a deployment, or of one that is booted for it, whether it serves.",
     "upgrade": "Show what another release of an engine changes for an llm.yaml, and edit it.",
     "migrate": "Rewrite a model for another engine, and say what has no counterpart.",
+    "calibrate": "Compare an engine's start-up log with the memory that was predicted, and keep the correction.",
     "engines": "Show what each engine can do.",
     "explain": "Explain a diagnostic code.",
     "schema": "Print the JSON Schema of llm.yaml.",

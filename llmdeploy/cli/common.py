@@ -96,8 +96,13 @@ def known_targets(ctx: click.Context, option: click.Parameter, names: Sequence[s
     return list(dict.fromkeys(names))
 
 
-def compile_file(spec: str, targets: Sequence[str], output: Path, *, emit: bool) -> Result:
-    """Read `spec` (`-` is standard input) and compile it. A file that cannot be read is a finding as well."""
+def compile_file(
+    spec: str, targets: Sequence[str], output: Path, *, emit: bool, calibrated: bool = True
+) -> Result:
+    """Read `spec` (`-` is standard input) and compile it. A file that cannot be read is a finding as well.
+
+    Without `calibrated`, what is kept beside it of start-up logs is left aside.
+    """
     from llmdeploy.compiler import Result
     from llmdeploy.diagnostics import Diagnostic
     from llmdeploy.source import read
@@ -108,10 +113,12 @@ def compile_file(spec: str, targets: Sequence[str], output: Path, *, emit: bool)
         decoded = text.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         return Result(read("", name)[0], (Diagnostic("LD001", *_unreadable(name, error)),))
-    return compile_text(decoded, spec, targets, output, emit=emit)
+    return compile_text(decoded, spec, targets, output, emit=emit, calibrated=calibrated)
 
 
-def compile_text(text: str, spec: str, targets: Sequence[str], output: Path, *, emit: bool) -> Result:
+def compile_text(
+    text: str, spec: str, targets: Sequence[str], output: Path, *, emit: bool, calibrated: bool = True
+) -> Result:
     """Compile `text` as if it stood in `spec`."""
     from llmdeploy.compiler import compile
     from llmdeploy.facts.gather import gather
@@ -125,7 +132,7 @@ def compile_text(text: str, spec: str, targets: Sequence[str], output: Path, *, 
     return compile(
         text,
         targets or None,
-        lambda parsed: gather(parsed, directory, output, places(os.environ), hub),
+        lambda parsed: gather(parsed, directory, output, places(os.environ), hub, calibrated=calibrated),
         file=name,
         emit=emit,
         policy=policy,

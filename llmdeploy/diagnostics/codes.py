@@ -130,6 +130,7 @@ CODES: dict[str, Code] = {
             "LD527": "a quantization of which nothing is known",
             "LD528": "a quantization that the name of the repository contradicts",
             "LD529": "a Hub that tells nothing",
+            "LD531": "a calibration file that cannot be used",
         },
     ),
     **_table(
@@ -145,6 +146,7 @@ CODES: dict[str, Code] = {
             "LD524": "what an engine itself was asked, and what is open",
             "LD534": "a model whose memory is not known",
             "LD525": "a setting that the engine does not need",
+            "LD532": "a correction that no model uses",
         },
     ),
 }

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llmdeploy.facts import Facts
+from llmdeploy.facts import Facts, Fault
 from llmdeploy.facts.documents import ABSENT, Document, document, text
 from llmdeploy.facts.flaw import Flaw
 from llmdeploy.facts.lazy import Lazy
@@ -19,16 +19,27 @@ from llmdeploy.spec.model import Spec
 
 if TYPE_CHECKING:
     from llmdeploy.facts.hub import Hub
+    from llmdeploy.memory.corrections import Correction
+
+CALIBRATION = "llmdeploy.calibration.yaml"
+"""Written beside llm.yaml by `llmdeploy calibrate --save`, to be reviewed and committed with it."""
 
 _FILES = ("config.json", "hf_quant_config.json", "adapter_config.json")
 
 
 def gather(
-    spec: Spec, directory: Path, output: Path, places: Places | None = None, hub: Hub | None = None
+    spec: Spec,
+    directory: Path,
+    output: Path,
+    places: Places | None = None,
+    hub: Hub | None = None,
+    *,
+    calibrated: bool = True,
 ) -> Facts:
     """Read what `spec` names. `directory` holds llm.yaml, `output` will hold the artifacts. Never raises.
 
     `places` keep what is known of Hub repositories (None: nothing is); `hub` asks the Hub itself, and keeps it there.
+    Without `calibrated`, what start-up logs have corrected is left aside.
     """
     templates = {m.chat_template for m in spec.models.values() if m.chat_template}
     every = [s for m in spec.models.values() for s in (m.source, *(s for _, s in m.further_sources()))]
@@ -39,6 +50,7 @@ def gather(
     refused = hub.ask(named.values()) if hub else {}
     readers = dict(_readers(named.values(), local, beside, places))
     models = {key: facts for key, reader in readers.items() if (facts := reader.facts()) is not None}
+    corrections, fault = _corrections(directory / CALIBRATION) if calibrated else ((), None)
     return Facts(
         models=models,
         checkpoints=Lazy({key: reader.model for key, reader in readers.items()}),
@@ -48,6 +60,8 @@ def gather(
         configs={path: read["config.json"].content for path, read in beside.items()},
         faults={path: _faults(place, beside[path]) for path, place in local.items() if place.is_dir()},
         ranks={path: rank for path, read in beside.items() if (rank := _rank(read)) is not None},
+        corrections=corrections,
+        corrections_fault=fault,
         spec_dir=Path(os.path.relpath(directory.resolve(), output.resolve())).as_posix(),
     )
 
@@ -63,6 +77,17 @@ def _readers(
             yield each.key, Local(each.key, local[each.path], beside[each.path])
         elif each.hub_id and places is not None and places.known(each.hub_id):
             yield each.key, Kept(places, each.hub_id, each.revision)
+
+
+def _corrections(file: Path) -> tuple[tuple[Correction, ...], Fault | None]:
+    if not os.path.lexists(file):
+        return (), None
+    content = text(file)
+    if content is None:
+        return (), Fault(file.name, 1, "it cannot be read, or is not UTF-8 text")
+    from llmdeploy.facts import calibration
+
+    return calibration.parse(content, file.name)
 
 
 def _flaws(

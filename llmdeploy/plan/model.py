@@ -204,8 +204,6 @@ class Service(Struct, frozen=True):
     download: Download | None = None
     build: Build | None = None
     why: tuple[Why, ...] = ()
-    memory: Ledger | None = None
-    """What it takes of its GPUs; None where the pool's memory is not known."""
     memory_gib: float | None = None
     """Host memory of the pool's node that this replica may take, where llm.yaml states it (CPU pools)."""
     structured_output: bool = True
@@ -217,7 +215,7 @@ class Service(Struct, frozen=True):
     """LoRA adapter -> what clients write in "model" to have it."""
     api: Api = Api()
     memory: Ledger | None = None
-    """What one replica takes of its GPUs; None where nobody has asked."""
+    """What one replica takes of its GPUs; None where the memory of the pool is not known."""
 
     def mount(self, kind: MountKind) -> Mount | None:
         return next((m for m in self.mounts if m.kind is kind), None)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from llmdeploy.checks.context import Context
 from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Question, Split, Verdict
+from llmdeploy.memory.corrections import asking
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Why
 from llmdeploy.spec.types import AUTO
@@ -39,7 +40,7 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
     asked = question(context, name, values, pool)
     if asked is None:
         return Sized(None, _unsolved(values))
-    found, why = _solved(asked, values, engine.memory)
+    found, why = _solved(asked, values, equation(context, name))
     if found.verdict is Verdict.UNKNOWN:
         # Nothing was planned, so nothing is pinned: the engine knows its model better.
         return Sized(found, _unsolved(values))
@@ -54,6 +55,11 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
     }
     why += [_pinned(setting, value) for setting, value in pins.items()]
     return Sized(found, solved | pins, tuple(why))
+
+
+def equation(context: Context, name: str) -> Ask:
+    """Return what answers for a model: its engine, and what was measured of it."""
+    return asking(context.engines[context.engine_of(name)].memory, context.facts.corrections)
 
 
 def question(context: Context, name: str, values: Mapping[str, Any], pool: Hardware) -> Question | None:

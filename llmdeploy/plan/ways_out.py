@@ -13,7 +13,7 @@ from llmdeploy.diagnostics import Severity
 from llmdeploy.memory import Ledger, Verdict
 from llmdeploy.plan.placement import demand, pool_of
 from llmdeploy.plan.settings import settings_of
-from llmdeploy.plan.sizing import longest, question
+from llmdeploy.plan.sizing import equation, longest, question
 from llmdeploy.spec.model import Model
 
 _LARGEST_NODE = 8
@@ -71,7 +71,7 @@ def _shorter(context: Context, name: str, model: Model) -> Iterator[str]:
     asked = question(context, name, values, pool)
     if asked is None:
         return
-    length = longest(asked, context.engines[context.engine_of(name)].memory)
+    length = longest(asked, equation(context, name))
     if length and length >= _WORTH_SAYING and _tried(context, name, {"context": length}):
         yield f"set `context: {length}`"
 

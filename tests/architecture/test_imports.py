@@ -29,6 +29,7 @@ DOORS: dict[str, set[str]] = {
     "emit": {"resources"},
     "emit.readme": {"emit", "plan.model", "targets.base"},
     "facts": {"catalog", "memory.model", "spec.model", "runtime.runner"},
+    "facts.calibration": {"emit.yaml", "facts", "memory.corrections", "source"},
     "plan.model": {"memory.model"},
     "plan.document": {"memory.model", "plan.model"},
     "plan.hardware": {"catalog", "spec.model"},
@@ -65,6 +66,8 @@ DOORS: dict[str, set[str]] = {
     "compiler": {
         *("checks", "diagnostics", "emit", "facts", "plan", "registry", "source", "spec", "targets.base")
     },
+    "startlog": {"runtime.logs"},
+    "calibration": {"facts", "memory", "plan.model", "startlog"},
     "rewrite": {
         *("catalog", "checks.context", "compiler", "diagnostics", "emit.yaml", "engines.arguments", "facts"),
         *(
@@ -81,6 +84,7 @@ DOORS: dict[str, set[str]] = {
     "cli": {
         *("__init__", "catalog", "compiler", "diagnostics", "emit", "facts", "plan", "registry", "resources"),
         *("rewrite", "runtime", "show", "source", "spec.schema", "starter", "targets.base"),
+        *("calibration", "memory", "startlog"),
     },
     "__main__": {"cli"},
     "__init__": {"compiler", "facts"},

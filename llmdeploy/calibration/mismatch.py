@@ -1,0 +1,133 @@
+"""Whether a log is of what llm.yaml describes: if not, what they differ by means nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from llmdeploy.memory.corrections import release
+from llmdeploy.memory.model import Ledger
+from llmdeploy.plan.model import Service
+from llmdeploy.startlog.model import Boot
+
+CARD = 0.03
+"""By how much two cards of one kind may differ in what the driver leaves them."""
+
+# What moves the memory: its flags on the plan's command line, its names in the log, what is printed of it besides,
+# and the default that is not printed.
+_SETTINGS: tuple[tuple[tuple[str, ...], tuple[str, ...], str, str | None], ...] = (
+    (
+        ("max-model-len", "context-length"),
+        ("max_model_len", "max_seq_len", "context_length"),
+        "context",
+        None,
+    ),
+    (
+        ("gpu-memory-utilization", "mem-fraction-static"),
+        ("gpu_memory_utilization", "mem_fraction_static"),
+        "fraction",
+        None,
+    ),
+    (("kv-cache-memory-bytes",), ("kv_cache_memory_bytes",), "", None),
+    (("tensor-parallel-size", "tp-size"), ("tensor_parallel_size", "tp_size"), "", "1"),
+    (("pipeline-parallel-size", "pp-size"), ("pipeline_parallel_size", "pp_size"), "", "1"),
+    (("max-num-seqs", "max-running-requests"), ("max_num_seqs", "max_running_requests"), "", None),
+    (
+        ("max-num-batched-tokens", "chunked-prefill-size"),
+        ("max_num_batched_tokens", "chunked_prefill_size"),
+        "",
+        None,
+    ),
+    (("kv-cache-dtype",), ("kv_cache_dtype",), "", "auto"),
+    (("quantization",), ("quantization",), "", None),
+)
+
+
+_RUNS = {"openllm": "vllm"}
+"""An engine whose log is another's, at a version of that other's own."""
+
+
+class Mismatch(Struct, frozen=True):
+    """One thing that the log says otherwise. `fatal`: it is another model or engine altogether."""
+
+    what: str
+    log: str
+    plan: str
+    fatal: bool = False
+
+
+def mismatches(service: Service, ledger: Ledger | None, boot: Boot) -> list[Mismatch]:
+    return list(_mismatches(service, ledger, boot))
+
+
+def _mismatches(service: Service, ledger: Ledger | None, boot: Boot) -> Iterator[Mismatch]:
+    if boot.engine != _RUNS.get(service.engine, service.engine):
+        yield Mismatch("engine", boot.engine, service.engine, fatal=True)
+        return
+    releases = {release(boot.engine, version) for version in (boot.version, service.engine_version)}
+    if service.engine not in _RUNS and boot.version and len(releases) > 1:
+        yield Mismatch("version", boot.version, service.engine_version)
+    planned = _model(service.launch.argv)
+    if boot.model and planned and not _same(boot.model, planned):
+        yield Mismatch("model", boot.model, planned, fatal=True)
+    for flags, names, printed, default in _SETTINGS:
+        said = next((boot.settings[name] for name in names if name in boot.settings), None)
+        if said is None and (value := boot.largest(printed)) is not None:
+            said = f"{value:g}"
+        stated = _flag(service.launch.argv, flags) or _resolved(ledger, flags[0]) or default
+        if said is None:
+            continue
+        # Without a value to compare with, only what was asked for counts: the rest are the engine's own defaults.
+        if stated is None and any(name in boot.asked for name in names):
+            yield Mismatch(names[0], said, "its default")
+        elif stated is not None and not _equal(said, stated):
+            yield Mismatch(names[0], said, stated)
+    total, planned_gib = boot.largest("total"), service.gpus.memory_gib
+    if service.gpus.count and total and planned_gib and abs(total - planned_gib) > CARD * planned_gib:
+        yield Mismatch("memory of one GPU", f"{total:.2f} GiB", f"{planned_gib:.2f} GiB")
+
+
+def _resolved(ledger: Ledger | None, flag: str) -> str | None:
+    """What the ledger took for a flag that the command line leaves out."""
+    if ledger is None:
+        return None
+    value = {
+        "max-model-len": ledger.context,
+        "gpu-memory-utilization": ledger.fraction,
+        "max-num-seqs": ledger.concurrency,
+        "max-num-batched-tokens": ledger.batch_tokens,
+    }.get(flag)
+    return None if value is None else str(value)
+
+
+def _model(argv: Sequence[str]) -> str | None:
+    """`vllm serve MODEL …`, or `--model-path MODEL`."""
+    named = _flag(argv, ("model-path", "model", "model-id"))
+    if named:
+        return named
+    after = [word for word, before in zip(argv[1:], argv, strict=False) if before == "serve"]
+    return after[0] if after and not after[0].startswith("-") else None
+
+
+def _flag(argv: Sequence[str], names: Sequence[str]) -> str | None:
+    for index, word in enumerate(argv):
+        flag, equals, value = word.partition("=")
+        if flag.startswith("--") and flag[2:].replace("_", "-") in names:
+            return value if equals else next(iter(argv[index + 1 : index + 2]), None)
+    return None
+
+
+def _same(one: str, other: str) -> bool:
+    """A Hub id, and a directory that ends in its name, are the same; the case of letters does not matter."""
+    left, right = (text.lower().replace("\\", "/").rstrip("/").split("/")[-1] for text in (one, other))
+    whole = one.lower() == other.lower()
+    is_directory = any(text.startswith(("/", ".", "~")) for text in (one, other))
+    return whole or (is_directory and left == right)
+
+
+def _equal(one: str, other: str) -> bool:
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return one.lower() == other.lower()

@@ -1,0 +1,98 @@
+"""The comparison, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+from msgspec.structs import asdict
+
+from llmdeploy.calibration.compare import Row, Span
+from llmdeploy.calibration.mismatch import Mismatch
+
+_WORDS = {"nontorch": "non-torch", "cuda_graphs": "CUDA graphs", "kv": "KV cache"}
+_HEAD = ("", "predicted", "measured", "difference", "")
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield one line for each term, then for each that is off what usually explains it."""
+    cells = [_HEAD, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEAD))]
+    for row, line in zip([None, *rows], cells, strict=True):
+        first, *others = (
+            text.rjust(width) if at else text.ljust(width)
+            for at, (text, width) in enumerate(zip(line[:4], widths, strict=False))
+        )
+        text = "  ".join([first, *others, line[4]]).rstrip()
+        yield click.style(text, bold=row is None, fg="yellow" if row is not None and row.off else None)
+    for row in rows:
+        if row.off:
+            yield f"{name(row)}: {_difference(row)}: {row.hint}"
+    known = [row for row in rows if row.difference is not None and row.term != "start"]
+    if known and not any(row.off for row in known):
+        yield "every term that the log states is as predicted"
+
+
+def document(rows: Sequence[Row], differ: Sequence[Mismatch]) -> dict[str, Any]:
+    return {
+        "mismatches": [asdict(each) for each in differ],
+        "terms": [
+            {
+                "term": row.term,
+                "unit": row.unit,
+                "predicted": _pair(row.predicted),
+                "measured": _pair(row.measured),
+                "difference": None if row.difference is None else round(row.difference, 4),
+                "share": None if row.share is None else round(row.share, 4),
+                "off": row.off,
+                "hint": row.hint,
+            }
+            for row in rows
+        ],
+    }
+
+
+def mismatch(each: Mismatch) -> str:
+    return f"{each.what} is {each.log} in the log and {each.plan} in the plan"
+
+
+def name(row: Row) -> str:
+    return _WORDS.get(row.term, row.term)
+
+
+def _cells(row: Row) -> tuple[str, str, str, str, str]:
+    predicted = _limit(row) if row.term == "start" else _range(row, row.predicted, "not predicted")
+    return (
+        name(row),
+        predicted,
+        _range(row, row.measured, "not in the log"),
+        _difference(row) if row.difference is not None else "",
+        "off" if row.off else "",
+    )
+
+
+def _limit(row: Row) -> str:
+    return f"at most {row.predicted[1]:.0f} s" if row.predicted else ""
+
+
+def _range(row: Row, span: Span | None, unknown: str) -> str:
+    if span is None:
+        return unknown
+    low, high = (_number(row, value) for value in span)
+    return f"{low if low == high else f'{low} to {high}'} {row.unit}".replace(" ×", "×")
+
+
+def _difference(row: Row) -> str:
+    assert row.difference is not None
+    sign = "+" if row.difference >= 0 else "-"
+    value = f"{sign}{_number(row, abs(row.difference))} {row.unit}".replace(" ×", "×")
+    return value if row.share is None or row.term == "start" else f"{value} ({row.share:+.1%})"
+
+
+def _number(row: Row, value: float) -> str:
+    return f"{value:,.0f}" if row.unit == "tokens" else f"{value:.1f}" if row.unit == "s" else f"{value:.2f}"
+
+
+def _pair(span: Span | None) -> list[float] | None:
+    return None if span is None else [round(value, 4) for value in span]

@@ -1,0 +1,44 @@
+"""The corrections that stand beside llm.yaml: whether they can be read, and whether any model uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdeploy import catalog
+from llmdeploy.checks.context import Context
+from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.plan.parallelism import tensor_size
+
+_AGAIN = "start the model as it is now, and run `llmdeploy calibrate LOG --save`"
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    fault = context.facts.corrections_fault
+    if fault is not None:
+        yield Diagnostic(
+            "LD531",
+            f"`{fault.file}`, line {fault.line}: {fault.message}; none of its corrections is used",
+            help=f"mend that line, or remove the file: {_AGAIN}",
+        )
+    if not context.facts.corrections:
+        return
+    run = [what for name in context.spec.models if (what := _runs(context, name)) is not None]
+    for each in context.facts.corrections:
+        if not any(each.holds_for(*what) for what in run):
+            cards = f"{each.tensor} × " if each.tensor > 1 else ""
+            yield Diagnostic(
+                "LD532",
+                f"a start of {each.engine} {each.release} on {cards}`{each.gpu}` was calibrated, and no model runs so",
+                help=f"{_AGAIN}; or remove this correction",
+            )
+
+
+def _runs(context: Context, name: str) -> tuple[str, str, str | None, int] | None:
+    model = context.spec.models[name]
+    engine = context.engine_of(name)
+    pool = context.spec.gpus.get(model.gpus.pool or next(iter(context.spec.gpus)))
+    if engine not in context.engines or pool is None:
+        return None
+    gpu = catalog.gpu(pool.type) if pool.type else None
+    version = model.engine_version or context.engines[engine].versions[0]
+    return engine, version, gpu.id if gpu else None, tensor_size(model)

@@ -1,0 +1,177 @@
+"""What engines took beside what was predicted, kept from their start-up logs, and a ledger corrected by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
+from llmdeploy.memory.verdict import judge
+
+SHIFTED = ("activation", "nontorch", "cuda_graphs")
+"""Terms whose correction is a number of GiB, and holds for every model on that GPU and release."""
+
+
+Words = Annotated[str, Meta(min_length=1)]
+Factor = Annotated[float, Meta(ge=0.1, le=10)]
+Shift = Annotated[float, Meta(ge=-1000, le=1000)]
+
+
+class Correction(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One calibrated start: `engine` at a `release` ("0.33", see `release`) on a `gpu` of the catalog, over `tensor` of them.
+
+    `activation`, `nontorch` and `cuda_graphs` are GiB to add on every rank. `weights` is a factor, and of this
+    `model` only: what its checkpoint weighs says nothing of another. None: the log does not tell. `log` is the
+    start of its SHA-256.
+    """
+
+    engine: Words
+    release: Annotated[str, Meta(pattern=r"^\d+(\.\d+)+$")]
+    gpu: Words
+    tensor: Annotated[int, Meta(ge=1)]
+    model: Words
+    date: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$")]
+    log: Words
+    weights: Factor | None = None
+    activation: Shift | None = None
+    nontorch: Shift | None = None
+    cuda_graphs: Shift | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str, int, str]:
+        """What it is about; of two that share it, the newer one counts."""
+        return self.engine, self.release, self.gpu, self.tensor, self.model
+
+    def holds_for(self, engine: str, version: str | None, gpu: str | None, tensor: int) -> bool:
+        # What NCCL and the all-reduce take depends on how many GPUs share a layer, hence `tensor`.
+        return (self.engine, self.release, self.gpu, self.tensor) == (
+            engine,
+            release(engine, version),
+            gpu,
+            tensor,
+        )
+
+
+def release(engine: str, version: str | None) -> str:
+    """Return the part of a version within which an engine's memory does not change: 0.33 of vLLM 0.33.1.
+
+    SGLang counts in the third place what others count in the second.
+    """
+    return ".".join((version or "").removeprefix("v").split(".")[: 3 if engine == "sglang" else 2])
+
+
+def fitting(question: Question, corrections: Iterable[Correction]) -> Correction | None:
+    """Return the correction for a question: that of its own model, else the newest of another."""
+    asked = question.engine, question.version, question.card.id, question.split.tensor
+    found = [each for each in corrections if each.holds_for(*asked)]
+    return max(found, key=lambda each: (each.model == question.model.id, each.date), default=None)
+
+
+def asking(
+    memory: Callable[[Question], Ledger], corrections: Sequence[Correction]
+) -> Callable[[Question], Ledger]:
+    """Return an engine's equation with what was measured: whoever asks it need not know that there is more."""
+    if not corrections:
+        return memory
+    return lambda question: corrected(memory(question), question, corrections)
+
+
+def corrected(ledger: Ledger, question: Question, corrections: Iterable[Correction]) -> Ledger:
+    """Return the ledger after what was measured on this GPU with this release; itself where nothing was."""
+    found = fitting(question, corrections)
+    if found is None or not ledger.ranks:
+        return ledger
+    charged = _charged(question, ledger)
+    ranks = tuple(_rank(rank, found, question, charged) for rank in ledger.ranks)
+    before, after = _kv(ledger.ranks), _kv(ranks)
+    # With a reason, the margin is not that of the pool.
+    moved = ledger.margin_gib is not None and ledger.reason is None
+    margin = (ledger.margin_gib or 0.0) + after - before if moved else ledger.margin_gib
+    tokens, requests, sequences = ledger.kv_tokens, ledger.requests_at_context, ledger.max_sequences
+    if before > 0:
+        # Each is a number of blocks times a constant, so that they go with the pool, to a block.
+        share = max(after, 0.0) / before
+        tokens = None if tokens is None else int(tokens * share)
+        requests = None if requests is None else requests * share
+        # Where memory is what bounds it: hybrids, whose state of a short request is as large as of a long one.
+        if sequences is not None and sequences != ledger.concurrency:
+            sequences = int(sequences * share)
+    return replace(
+        ledger,
+        verdict=_verdict(ledger, margin, question.card.memory_gib),
+        margin_gib=margin,
+        usable_gib=_usable(ledger, question, ranks),
+        ranks=ranks,
+        kv_tokens=tokens,
+        requests_at_context=requests,
+        max_sequences=sequences,
+        notes=(*ledger.notes, note(found, question)),
+    )
+
+
+def note(found: Correction, question: Question) -> str:
+    """Say which start a ledger was corrected by, and in what."""
+    shifts = {term: getattr(found, term) for term in SHIFTED}
+    said = [f"{term} {shift:+.2f} GiB" for term, shift in shifts.items() if shift]
+    if found.weights is not None and found.model == question.model.id:
+        said.insert(0, f"weights × {found.weights:.3f}")
+    of = "" if found.model == question.model.id else f" with {found.model}"
+    start = f"calibrated from a start on {found.date} ({found.engine} {found.release}, {found.gpu}{of})"
+    return f"{start}: {', '.join(said) or 'as predicted'}"
+
+
+def _rank(rank: Rank, found: Correction, question: Question, charged: Mapping[str, float]) -> Rank:
+    deltas = {term: getattr(found, term) or 0.0 for term in SHIFTED}
+    if found.weights is not None and found.model == question.model.id:
+        deltas["weights"] = rank.weights_gib * (found.weights - 1)
+    sizes = {term: max(0.0, getattr(rank, f"{term}_gib") + delta) for term, delta in deltas.items()}
+    deltas = {term: size - getattr(rank, f"{term}_gib") for term, size in sizes.items()}
+    left = -sum(charged.get(term, 0.0) * delta for term, delta in deltas.items())
+    said = f"calibrated from a start on {found.date}"
+    lines = [Line(term, delta, said) for term, delta in deltas.items() if delta]
+    if left:
+        lines.append(Line("kv", left, "what the calibrated terms leave of it"))
+    fields = {f"{term}_gib": size for term, size in sizes.items()}
+    return replace(rank, **fields, kv_gib=rank.kv_gib + left, lines=(*rank.lines, *lines))
+
+
+def _charged(question: Question, ledger: Ledger) -> Mapping[str, float]:
+    """Return how much of a GiB of each term the KV pool loses."""
+    if question.kv_bytes is not None:
+        return {}
+    if question.engine == "sglang":
+        # pool = free * fraction - weights; activations and graphs live in the rest
+        # (0.5.23, kv_cache_configurator.py, _profile_available_bytes).
+        return {"weights": 1.0, "nontorch": ledger.fraction or 1.0}
+    charged = {"weights": 1.0, "activation": 1.0, "nontorch": 1.0}
+    if question.version is None or _number(question.version) >= (0, 21):
+        charged["cuda_graphs"] = 1.0  # before, they came on top (gpu_worker.py: "default since v0.21.0")
+    return charged
+
+
+def _usable(ledger: Ledger, question: Question, ranks: Sequence[Rank]) -> float | None:
+    """SGLang takes a share of what is free when it starts to load, and that is less by what is not PyTorch's."""
+    if question.engine != "sglang" or ledger.usable_gib is None:
+        return ledger.usable_gib
+    return ledger.usable_gib - (ranks[0].nontorch_gib - ledger.ranks[0].nontorch_gib)
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+
+
+def _kv(ranks: Iterable[Rank]) -> float:
+    return min(rank.kv_gib for rank in ranks)
+
+
+def _verdict(ledger: Ledger, margin: float | None, card_gib: float) -> Verdict:
+    """Judge the new margin, unless it was something else that the equation held against the model."""
+    if margin is None or ledger.margin_gib is None or ledger.reason is not None:
+        return ledger.verdict
+    before, after = judge(ledger.margin_gib, card_gib), judge(margin, card_gib)
+    if before is not ledger.verdict and after is Verdict.FITS:
+        return ledger.verdict
+    return after

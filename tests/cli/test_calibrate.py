@@ -1,0 +1,282 @@
+"""`calibrate` as a person meets it: the table, the JSON, what is kept, and every log that is none of a start."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from msgspec.structs import replace
+from support import tools
+
+from llmdeploy import compiler
+from llmdeploy.catalog import configs, gpu
+from llmdeploy.checks.context import Context
+from llmdeploy.cli import cli
+from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.facts.gather import gather
+from llmdeploy.memory.corrections import asking
+from llmdeploy.memory.model import Card, Ledger, Model, Question, Split
+from llmdeploy.plan.model import Plan, Service
+from llmdeploy.plan.parallelism import tensor_size
+
+LOGS = tools.ROOT / "tests/startlog/logs"
+TWO_GPUS = LOGS / "vllm-0.33-two-gpus.log"
+RESTARTED = LOGS / "vllm-0.19-restarted.log"
+KEPT = "llmdeploy.calibration.yaml"
+SPEC = """\
+version: 1
+name: demo
+gpus: {gpu: {type: h100-sxm-80gb, count: 4}}
+models:
+  chat:
+    source: meta-llama/Llama-3.1-8B-Instruct
+    engine_version: 0.33.0
+    token: hub
+    gpus: 2
+    context: 8192
+    memory_fraction: 0.95
+secrets: {hub: {env: HF_TOKEN}}
+routes: [{path: /chat, model: chat}]
+targets: {docker: {}}
+"""
+
+
+def invoke(*arguments: str | Path, input: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(cli, ["calibrate", *map(str, arguments)], input=input)
+
+
+@pytest.fixture(autouse=True)
+def predicted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put models to the equation where the plan does not do so itself."""
+    resolve = compiler.resolve
+
+    def resolved(context: Context, options: Mapping[str, Any]) -> tuple[Plan, list[Diagnostic]]:
+        plan, found = resolve(context, options)
+        services = tuple(
+            each if each.memory else replace(each, memory=ledger(context, each)) for each in plan.services
+        )
+        return replace(plan, services=services), found
+
+    monkeypatch.setattr(compiler, "resolve", resolved)
+
+
+def ledger(context: Context, service: Service) -> Ledger | None:
+    model = context.spec.models[service.name]
+    pool, stated = context.pools[service.gpus.pool], configs.config(model.source.hub or "")
+    card = gpu(context.spec.gpus[service.gpus.pool].type or "")
+    if stated is None or card is None or pool.memory_gib is None:
+        return None
+    question = Question(
+        engine=service.engine,
+        version=service.engine_version,
+        model=Model(stated.id, stated.source, stated.config),
+        card=Card(card.vendor, pool.memory_gib, card.id, card.name, card.capability),
+        split=Split(tensor=tensor_size(model)),
+        fraction=model.memory_fraction,
+        context=model.context,
+    )
+    return asking(context.engines[service.engine].memory, context.facts.corrections)(question)
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    file = tmp_path / "llm.yaml"
+    file.write_text(SPEC)
+    return file
+
+
+def changed(spec: Path, before: str, after: str) -> Path:
+    assert before in SPEC
+    spec.write_text(SPEC.replace(before, after))
+    return spec
+
+
+def log(tmp_path: Path, before: str, after: str) -> Path:
+    text = TWO_GPUS.read_text()
+    assert before in text
+    file = tmp_path / "start.log"
+    file.write_text(text.replace(before, after))
+    return file
+
+
+def test_the_table(spec: Path, golden_text: Callable[[Path, str], None]) -> None:
+    result = invoke(TWO_GPUS, spec)
+    assert result.exit_code == 0, result.output
+    golden_text(Path(__file__).parent / "calibrate/two-gpus.txt", result.output)
+
+
+def test_the_json(spec: Path, golden_text: Callable[[Path, str], None]) -> None:
+    result = invoke(TWO_GPUS, spec, "--format", "json")
+    assert result.exit_code == 0, result.output
+    golden_text(Path(__file__).parent / "calibrate/two-gpus.json", result.stdout)
+
+
+def test_terms_that_are_off_say_by_how_much_and_what_explains_them(tmp_path: Path, spec: Path) -> None:
+    heavier = log(tmp_path, "Model loading took 7.5", "Model loading took 8.5")
+    said = invoke(heavier, spec).output
+    assert "weights: +1.02 GiB (+13.6%): layers that the checkpoint leaves unquantized" in said
+
+
+def test_standard_input_reads_the_same(spec: Path) -> None:
+    assert invoke("-", spec, input=TWO_GPUS.read_bytes()).output == invoke(TWO_GPUS, spec).output
+
+
+# What is kept
+
+
+def test_what_was_kept_is_used_by_the_next_plan_and_can_be_kept_again(tmp_path: Path, spec: Path) -> None:
+    lighter = log(tmp_path, "2.69 GiB for peak activation", "3.69 GiB for peak activation")
+    saved = invoke(lighter, spec, "--save", "--date", "2026-11-30")
+    assert saved.exit_code == 0, saved.output
+    assert f"kept in {spec.parent / KEPT}" in saved.output
+    first = (spec.parent / KEPT).read_text()
+    (row,) = yaml.safe_load(first)["corrections"]
+    assert row["gpu"] == "h100-sxm-80gb" and row["release"] == "0.33" and row["tensor"] == 2
+    assert row["activation"] == pytest.approx(1.0, abs=0.01)
+    assert row["date"] == "2026-11-30"
+    (service,) = plan(spec).services
+    assert service.memory and "activation +1.00 GiB" in service.memory.notes[-1]
+    again = invoke(lighter, spec, "--save", "--date", "2026-11-30")
+    assert again.output == saved.output, "a log is compared with the prediction alone"
+    assert (spec.parent / KEPT).read_text() == first
+
+
+def plan(spec: Path) -> Plan:
+    result = compiler.compile(
+        spec.read_text(), facts=lambda parsed: gather(parsed, spec.parent, Path("out")), emit=False
+    )
+    assert result.plan
+    return result.plan
+
+
+def test_a_second_kind_of_start_stands_beside_the_first(spec: Path) -> None:
+    invoke(TWO_GPUS, spec, "--save", "--date", "2026-11-30")
+    other = (spec.parent / KEPT).read_text().replace("gpu: h100-sxm-80gb", "gpu: h200-sxm-141gb")
+    (spec.parent / KEPT).write_text(other)
+    invoke(TWO_GPUS, spec, "--save", "--date", "2026-11-30")
+    rows = yaml.safe_load((spec.parent / KEPT).read_text())["corrections"]
+    assert [row["gpu"] for row in rows] == ["h100-sxm-80gb", "h200-sxm-141gb"]
+
+
+def test_a_file_that_was_mangled_is_left_alone(spec: Path) -> None:
+    (spec.parent / KEPT).write_text("version: 2\n")
+    result = invoke(TWO_GPUS, spec, "--save", "--date", "2026-11-30")
+    assert result.exit_code == 3
+    assert f"{KEPT}, line 1: " in result.output
+    assert (spec.parent / KEPT).read_text() == "version: 2\n"
+
+
+def test_a_log_of_other_settings_is_shown_and_not_kept(spec: Path) -> None:
+    result = invoke(TWO_GPUS, changed(spec, "memory_fraction: 0.95", "memory_fraction: 0.9"), "--save")
+    assert "warning: gpu_memory_utilization is 0.95 in the log and 0.9 in the plan" in result.output
+    assert "nothing was saved: the log is not of the plan as it is" in result.output
+    assert not (spec.parent / KEPT).exists()
+
+
+# Logs that are of something else, or of nothing
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (
+            "engine_version: 0.33.0",
+            "engine_version: 0.32.0",
+            "version is 0.33.0 in the log and 0.32.0 in the plan",
+        ),
+        ("context: 8192", "context: 4096", "max_model_len is 8192 in the log and 4096 in the plan"),
+        ("type: h100-sxm-80gb", "type: h200-sxm-141gb", "memory of one GPU is 79.19 GiB in the log and 139."),
+        ("gpus: 2", "gpus: 4", "tensor_parallel_size is 2 in the log and 4 in the plan"),
+    ],
+)
+def test_a_mismatch_is_said(before: str, after: str, said: str, spec: Path) -> None:
+    result = invoke(TWO_GPUS, changed(spec, before, after))
+    assert f"warning: {said}" in result.output
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "standard input is empty"),
+        (b"\x7fELF\0\0", "standard input is no log: it is not text"),
+        (b"hello\n", "no line of vLLM's or SGLang's start in it"),
+        (b"INFO text_generation_launcher: Default `max_batch_prefill_tokens`\n", "is a log of tgi"),
+        (b"non-default args: {'model': 'meta-llama/Llama-3.1-8B-Instruct'}\n", "the log says nothing of memory"),
+        (b"non-default args: {'model': 'Qwen/Qwen3-8B'}\n", "model is Qwen/Qwen3-8B in the log and meta-llama/"),
+        (b"server_args={'model_path': 'x'}\n", "engine is sglang in the log and vllm in the plan"),
+        (
+            b"a-1  | Model loading took 1.5 GiB\nb-1  | Model loading took 2.5 GiB\n",
+            "the log is of several containers: a-1, b-1",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_no_log_of_such_a_start_is_a_failure(content: bytes, said: str, spec: Path) -> None:
+    result = invoke("-", spec, input=content)
+    assert result.exit_code == 3
+    assert said in result.output
+    assert "Traceback" not in result.output
+
+
+def test_of_several_containers_that_of_the_model_is_read(spec: Path) -> None:
+    other = "db-1    | Model loading took 99.5 GiB memory and 1.0 seconds\n"
+    result = invoke("-", spec, input=TWO_GPUS.read_text() + other)
+    assert result.exit_code == 0
+    assert "99.5" not in result.output
+
+
+def test_a_failed_start_shows_how_far_it_came_and_why_it_failed(spec: Path) -> None:
+    changed(spec, "meta-llama/Llama-3.1-8B-Instruct", "Qwen/Qwen3-8B")
+    first = RESTARTED.read_text().splitlines(keepends=True)[:7]
+    result = invoke("-", spec, "--save", input="".join(first))
+    assert result.exit_code == 3
+    assert "15.27 GiB" in result.output
+    assert "error: the engine did not start, KV too small: ValueError: To serve at least one" in result.output
+    assert "nothing was saved" in result.output
+
+
+def test_of_several_starts_the_last_one_counts(spec: Path) -> None:
+    changed(spec, "meta-llama/Llama-3.1-8B-Instruct", "Qwen/Qwen3-8B")
+    result = invoke(RESTARTED, spec)
+    assert "note: the log has 2 starts; this is the last one" in result.output
+    assert "57.50 GiB" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["no-such.log", "llm.yaml"], "`no-such.log` cannot be read: No such file"),
+        ([".", "llm.yaml"], "`.` cannot be read: Is a directory"),
+        (["-", "-"], "cannot both be standard input"),
+        (["start.log", "-", "--save"], "--save has no place to write to"),
+        (["start.log", "llm.yaml", "--model", "chad"], "there is no model `chad`; did you mean `chat`?"),
+        (["start.log", "llm.yaml", "--date", "today"], "write it like 2026-11-30"),
+        (["start.log", "two.yaml"], "Name the model that the log is of: --model chat or code"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_a_usage_error(
+    arguments: list[str], said: str, spec: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(spec.parent)
+    shutil.copy(TWO_GPUS, "start.log")
+    Path("two.yaml").write_text(
+        SPEC.replace(
+            "routes: [", "  code: {source: Qwen/Qwen3-8B, gpus: 1}\nroutes: [{path: /code, model: code}, "
+        )
+        .replace("secrets: {hub: {env: HF_TOKEN}}\n", "", 1)
+        .replace("    token: hub\n", "", 1)
+    )
+    result = invoke(*arguments, input=SPEC)
+    assert result.exit_code == 2, result.output
+    assert said in result.output
+
+
+def test_errors_in_llm_yaml_end_it(spec: Path) -> None:
+    result = invoke(TWO_GPUS, changed(spec, "gpus: 2", "gpus: two"))
+    assert result.exit_code == 1
+    assert "error[LD103]" in result.output
