@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from msgspec.structs import replace
 from support import tools
 
 from llmdeploy import compiler
-from llmdeploy.catalog import configs, gpu
-from llmdeploy.checks.context import Context
 from llmdeploy.cli import cli
-from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.facts.gather import gather
-from llmdeploy.memory.corrections import asking
-from llmdeploy.memory.model import Card, Ledger, Model, Question, Split
-from llmdeploy.plan.model import Plan, Service
-from llmdeploy.plan.parallelism import tensor_size
+from llmdeploy.plan.model import Plan
 
 LOGS = tools.ROOT / "tests/startlog/logs"
 TWO_GPUS = LOGS / "vllm-0.33-two-gpus.log"
@@ -48,39 +40,6 @@ targets: {docker: {}}
 
 def invoke(*arguments: str | Path, input: str | bytes | None = None) -> Result:
     return CliRunner().invoke(cli, ["calibrate", *map(str, arguments)], input=input)
-
-
-@pytest.fixture(autouse=True)
-def predicted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put models to the equation where the plan does not do so itself."""
-    resolve = compiler.resolve
-
-    def resolved(context: Context, options: Mapping[str, Any]) -> tuple[Plan, list[Diagnostic]]:
-        plan, found = resolve(context, options)
-        services = tuple(
-            each if each.memory else replace(each, memory=ledger(context, each)) for each in plan.services
-        )
-        return replace(plan, services=services), found
-
-    monkeypatch.setattr(compiler, "resolve", resolved)
-
-
-def ledger(context: Context, service: Service) -> Ledger | None:
-    model = context.spec.models[service.name]
-    pool, stated = context.pools[service.gpus.pool], configs.config(model.source.hub or "")
-    card = gpu(context.spec.gpus[service.gpus.pool].type or "")
-    if stated is None or card is None or pool.memory_gib is None:
-        return None
-    question = Question(
-        engine=service.engine,
-        version=service.engine_version,
-        model=Model(stated.id, stated.source, stated.config),
-        card=Card(card.vendor, pool.memory_gib, card.id, card.name, card.capability),
-        split=Split(tensor=tensor_size(model)),
-        fraction=model.memory_fraction,
-        context=model.context,
-    )
-    return asking(context.engines[service.engine].memory, context.facts.corrections)(question)
 
 
 @pytest.fixture
