@@ -144,7 +144,6 @@ CODES: dict[str, Code] = {
             "LD521": "a quantization of the experts only",
             "LD522": "pipeline stages of unequal size",
             "LD524": "what an engine itself was asked, and what is open",
-            "LD534": "a model whose memory is not known",
             "LD525": "a setting that the engine does not need",
             "LD532": "a correction that no model uses",
         },

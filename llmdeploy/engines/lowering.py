@@ -80,7 +80,7 @@ class TableEngine:
             return Ledger(Verdict.UNKNOWN, reason=f"engine: the memory of {self.title} is not modelled")
         equation = import_module(f"{self.package}.memory")
         if question.fraction is None and question.card_fraction is not None:
-            own: Callable[[Question], float | None] = getattr(equation, "fraction", _of_the_card)
+            own: Callable[[Question], float | None] = getattr(equation, "of_the_card", _as_it_is)
             question = replace(question, fraction=own(question))
         answer: Callable[[Question], Ledger] = equation.memory
         return answer(question)
@@ -97,7 +97,7 @@ class TableEngine:
         return load(self.package)
 
 
-def _of_the_card(question: Question) -> float | None:
+def _as_it_is(question: Question) -> float | None:
     return question.card_fraction
 
 

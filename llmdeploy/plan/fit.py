@@ -20,12 +20,14 @@ _GIB = 1 << 30
 def findings(
     context: Context, name: str, ledger: Ledger | None, ways: Ways | None = None
 ) -> Iterator[Diagnostic]:
-    """Yield what a ledger has to say."""
-    if ledger is None:
+    """Yield what a ledger has to say.
+
+    What is not known is told by `llmdeploy plan`, with the reason; of GPUs that a model does not divide over, the
+    checks speak.
+    """
+    if ledger is None or ledger.verdict is Verdict.UNKNOWN or not ledger.ranks:
         return
-    if ledger.verdict is Verdict.UNKNOWN:
-        yield _unknown(name, ledger)
-    elif ledger.verdict is Verdict.NO:
+    if ledger.verdict is Verdict.NO:
         yield _does_not_fit(context, name, ledger, ways)
     else:
         if ledger.verdict is Verdict.TIGHT:
@@ -35,13 +37,12 @@ def findings(
 
 def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None) -> Diagnostic:
     pool = context.pools[pool_of(context.spec, name) or ""]
-    rank = tightest(ledger)
+    rank = min(ledger.ranks, key=lambda rank: rank.kv_gib)
     usable, path = ledger.usable_gib or 0.0, ("models", name, "gpus")
     offers = f"{'the pool' if pool.is_cpu else 'one ' + (pool.gpu or pool.title)} offers {usable:.1f} GiB"
     each = "" if len(ledger.ranks) <= 1 else " of each GPU"
-    if rank is None or rank.weights_gib > usable:
-        taken = f"its weights alone take {rank.weights_gib:.1f} GiB{each}, " if rank else ""
-        message = f"`{name}` does not fit: {taken}{offers}"
+    if rank.weights_gib > usable:
+        message = f"`{name}` does not fit: its weights alone take {rank.weights_gib:.1f} GiB{each}, {offers}"
     else:
         need, left = (ledger.kv_bytes_per_request or 0) / _GIB, max(rank.kv_gib, 0.0)
         message = (
@@ -55,20 +56,20 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
     return Diagnostic("LD304", message, path, help, tuple(_arithmetic(ledger, rank, pool)))
 
 
-def _arithmetic(ledger: Ledger, rank: Rank | None, pool: Hardware) -> Iterator[Note]:
+def _arithmetic(ledger: Ledger, rank: Rank, pool: Hardware) -> Iterator[Note]:
     if ledger.usable_gib is not None and pool.memory_gib:
         share = f" × {ledger.fraction:g}" if ledger.fraction is not None else ""
         yield Note(f"{pool.memory_gib:g} GiB physical{share}: {ledger.usable_gib:.1f} GiB for the engine")
-    if rank is not None:
-        where = f"stage {rank.stage}, " if any(each.stage for each in ledger.ranks) else ""
-        terms = {
-            "weights": rank.weights_gib,
-            "activations": rank.activation_gib,
-            "outside of torch": rank.nontorch_gib,
-            "CUDA graphs": rank.cuda_graphs_gib,
-        }
-        sums = " + ".join(f"{gib:.1f} {term}" for term, gib in terms.items() if gib >= _SHOWN_GIB)
-        yield Note(f"{where}{sums}: {rank.kv_gib:.1f} GiB are left for the KV cache")
+    where = f"stage {rank.stage}, " if any(each.stage for each in ledger.ranks) else ""
+    terms = {
+        "weights": rank.weights_gib,
+        "activations": rank.activation_gib,
+        "outside of torch": rank.nontorch_gib,
+        "CUDA graphs": rank.cuda_graphs_gib,
+    }
+    sums = " + ".join(f"{gib:.1f} {term}" for term, gib in terms.items() if gib >= _SHOWN_GIB)
+    left = f"{rank.kv_gib:.1f} GiB are left" if rank.kv_gib >= 0 else f"{-rank.kv_gib:.1f} GiB are missing"
+    yield Note(f"{where}{sums} GiB: {left} for the KV cache")
 
 
 _SHOWN_GIB = 0.05
@@ -88,12 +89,6 @@ def _tight(name: str, ledger: Ledger) -> Diagnostic:
     )
 
 
-def _unknown(name: str, ledger: Ledger) -> Diagnostic:
-    message = f"the memory of `{name}` is not known: {ledger.reason}"
-    help = "state what its config.json says under `architecture`, or give the directory of its checkpoint"
-    return Diagnostic("LD534", message, ("models", name, "source"), help)
-
-
 def _more_than_fit(context: Context, name: str, ledger: Ledger) -> Iterator[Diagnostic]:
     """Paged KV exists for it: requests are rarely of full length. But it is said."""
     model = context.spec.models[name]
@@ -109,7 +104,3 @@ def _more_than_fit(context: Context, name: str, ledger: Ledger) -> Iterator[Diag
         help = f"set `concurrency: {int(fit)}` (or `auto`), a shorter `context`, or waive it where most requests are short"
         yield Diagnostic("LD517", message, path, help)
 
-
-def tightest(ledger: Ledger) -> Rank | None:
-    """Return the rank with the least room for KV, on which everything depends."""
-    return min(ledger.ranks, key=lambda rank: rank.kv_gib, default=None)

@@ -128,7 +128,7 @@ def _spread(model: Model, count: int) -> dict[str, Any]:
 def _written(context: Context, name: str, model: Model, count: int, free: int) -> str:
     tensor = count // (model.parallel.pipeline * model.parallel.data)
     also = f" and `parallel.tensor: {tensor}`" if model.parallel.tensor is not None else ""
-    more = f", with {count} free in pool `{pool_of(context.spec, name)}`" if count > free else ""
+    more = f" where pool `{pool_of(context.spec, name)}` has {count} of them free" if count > free else ""
     return f"`gpus.count: {count}`{also}{more}"
 
 
