@@ -1,6 +1,6 @@
 # `make` prints the targets. Everything is installed below this folder: .venv and .tools.
 .DEFAULT_GOAL := help
-.PHONY: help demo dev tools oracles images check fix test boots cover goldens bench schemas catalogs clean
+.PHONY: help demo dev tools oracles images check fix test boots cover goldens bench accuracy schemas catalogs clean
 
 PY := .venv/bin/python
 # Tests marked with one xdist_group share a worker: an engine's parser takes seconds to start.
@@ -57,6 +57,9 @@ goldens: dev tools ## Run the tests and rewrite the golden files; review the dif
 
 bench: dev tools ## Time the compiler; BEFORE=COMMIT compares with an earlier one
 	$(PY) scripts/bench.py $(if $(BEFORE),--before $(BEFORE))
+
+accuracy: dev ## Hold the ledger of memory against recorded start-ups; POINTS=FILE, FORMAT=json
+	@$(PY) scripts/accuracy $(if $(POINTS),--points $(POINTS)) $(if $(FORMAT),--format $(FORMAT))
 
 schemas: dev ## Regenerate schemas/: ours from the models, vendored ones from their packages
 	$(PY) -c 'from llmdeploy.spec.schema import json_schema_text as text; print(text(), end="")' > .schema.json

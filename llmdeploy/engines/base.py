@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct, field
 
@@ -24,6 +24,9 @@ from llmdeploy.plan.model import (
     User,
     Why,
 )
+
+if TYPE_CHECKING:
+    from llmdeploy.memory.model import Ledger, Question
 
 WEIGHTS = "/models"
 """Where every engine finds the Hub cache (`HF_HOME`)."""
@@ -182,4 +185,11 @@ class Engine(Protocol):
 
     def capabilities(self) -> tuple[Capability, ...]:
         """Return what each release can do: one cell, or one for each span of releases, to a question."""
+        ...
+
+    def memory(self, question: Question) -> Ledger:
+        """Return what the engine's own equation makes of a card's memory. Pure.
+
+        What it does not know is UNKNOWN, with the reason. An engine of another package may lack this method.
+        """
         ...

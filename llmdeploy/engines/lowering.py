@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from llmdeploy.catalog import methods
 from llmdeploy.diagnostics import Diagnostic, Note
@@ -17,6 +19,9 @@ from llmdeploy.engines.flags import Speller, Words, spell
 from llmdeploy.engines.limits import Limits, limits
 from llmdeploy.engines.table import Table, load, probes_of
 from llmdeploy.plan.model import Download, Launch, Mount, MountKind, Probe, Probes
+
+if TYPE_CHECKING:
+    from llmdeploy.memory.model import Ledger, Question
 
 MOVING = re.compile(r"(^|[-_.])(latest|nightly|main|master|dev|edge|stable)([-_.]|$)")
 
@@ -60,6 +65,15 @@ class TableEngine:
 
     def limits(self, version: str) -> Limits:
         return limits(self.table.limits, version, self.table.serves, methods(self.name, version))
+
+    def memory(self, question: Question) -> Ledger:
+        """Answer with the equation of the package's own module `memory`, where it has one."""
+        from llmdeploy.memory.model import Ledger, Verdict
+
+        if find_spec(f"{self.package}.memory") is None:
+            return Ledger(Verdict.UNKNOWN, reason=f"engine: the memory of {self.title} is not modelled")
+        answer: Callable[[Question], Ledger] = import_module(f"{self.package}.memory").memory
+        return answer(question)
 
     def lower(self, settings: Settings) -> Lowered:
         return lower(settings, self.table, self.own)

@@ -21,6 +21,7 @@ import yaml
 from msgspec.structs import asdict
 
 from llmdeploy.facts.config import facts
+from llmdeploy.memory.exclusions import condense
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -36,6 +37,7 @@ def outputs() -> dict[str, str]:
     return {
         "catalog/gpus.json": as_list(checked("gpus", gpus())),
         "catalog/models.json": as_list(checked("models", models())),
+        "catalog/configs.json": as_list(configs()),
         "catalog/gated.json": as_list(checked("gated", read("gated.yaml"))),
         "catalog/meanings.json": as_list(checked("meanings", meanings())),
         "catalog/flag_changes.json": as_list(checked("flag_changes", flag_changes())),
@@ -46,7 +48,11 @@ def outputs() -> dict[str, str]:
         "catalog/course_table.json": as_list(checked("course_table", course_table())),
         **{
             path.with_suffix(".json").relative_to(PACKAGE).as_posix(): one_line(path)
-            for path in (*PACKAGE.glob("engines/*/engine.yaml"), PACKAGE / "engines/common.yaml")
+            for path in (
+                *PACKAGE.glob("engines/*/engine.yaml"),
+                *PACKAGE.glob("engines/*/memory.yaml"),
+                PACKAGE / "engines/common.yaml",
+            )
         },
     }
 
@@ -93,6 +99,62 @@ def model(name: str, config: Row) -> Row:
     assert known is not None, name
     stated = {key: value for key, value in asdict(known).items() if value not in (None, ())}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in stated.items()}
+
+
+def configs() -> list[Row]:
+    """What the ledger of memory reads of each config.json, with long lists of modules as patterns."""
+    lines = (HERE / "model_configs.jsonl").read_text().splitlines()
+    known = {row["model"]: row for row in map(json.loads, lines)}
+    own = read("models.yaml")
+    for row in own["corrected"]:
+        known[row["id"]]["max_position_embeddings"] = row["max_position_embeddings"]
+    known |= {row["id"]: {key: row[key] for key in row if key != "id"} for row in own["added"]}
+    for row in own["completed"]:
+        for name in row["ids"]:
+            known[name] |= row["config"]
+            known[name]["source"] += f"; {', '.join(row['config'])}: {row['source']}"
+    known |= {row["id"]: known[row["from"]] for row in own["renamed"]}
+    return [
+        {"id": name, "source": known[name]["source"], "config": condensed(known[name])}
+        for name in sorted(known, key=str.lower)
+    ]
+
+
+def condensed(config: Row) -> Row:
+    kept = {
+        key: value for key, value in config.items() if key not in ("model", "source") and value is not None
+    }
+    layers = config.get("num_hidden_layers")
+    for key in ("quantization_config", "hf_quant_config"):
+        if key in kept:
+            kept[key] = _patterns(kept[key], layers)
+    return kept
+
+
+def _patterns(value: Any, layers: int | None) -> Any:
+    """Condense every list of modules in a description of a quantization, and the keys of `quantized_layers`."""
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        return condense(value, layers)
+    if isinstance(value, dict):
+        if value.get("n_exclude", 0) > len(value.get("exclude_modules") or ()):
+            value = {**value, "exclude_modules": [*value["exclude_modules"], "..."]}
+        return {
+            key: _by_module(one, layers) if key == "quantized_layers" else _patterns(one, layers)
+            for key, one in value.items()
+            if not key.startswith("...")
+        }
+    return value
+
+
+def _by_module(rows: Row, layers: int | None) -> Row:
+    cut = ["..."] if "..." in rows else []
+    alike: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        if name != "...":
+            alike.setdefault(json.dumps(row), []).append(name)
+    return {
+        name: json.loads(row) for row, names in alike.items() for name in condense([*names, *cut], layers)
+    }
 
 
 def quantization() -> list[Row]:

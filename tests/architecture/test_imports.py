@@ -25,6 +25,7 @@ DOORS: dict[str, set[str]] = {
     "diagnostics": {"source"},
     "catalog": {"resources"},
     "spec": {"source", "numbers", "diagnostics"},
+    "memory": {"catalog.versions"},
     "emit": {"resources"},
     "emit.readme": {"emit", "plan.model", "targets.base"},
     "facts": {"catalog", "spec.model", "runtime.runner"},
@@ -39,7 +40,10 @@ DOORS: dict[str, set[str]] = {
     "plan.quantization": {"catalog", "engines.limits", "plan.hardware"},
     "plan.reasons": {"catalog", "engines.limits", "plan.hardware", "plan.model", "spec.model"},
     "plan.resolve": {"checks", "diagnostics", "engines.base", "plan", "spec.model"},
-    "engines": {"catalog", "diagnostics", "numbers", "plan.model", "resources", "emit.shell", "emit.hashes"},
+    "engines": {
+        *("catalog", "diagnostics", "memory", "numbers", "plan.model", "resources"),
+        *("emit.shell", "emit.hashes"),
+    },
     "checks": {
         *("catalog", "diagnostics", "engines.base", "engines.limits", "facts", "numbers", "plan", "spec"),
         *("targets.base",),
@@ -85,8 +89,8 @@ ONLY_HERE = {
 }
 # Not an engine or a target of its own, but what several of them are made with.
 SHARED = {"base", "onehost", "arguments"}
-# Helm is Kubernetes' values, printed.
-BORROWS = {("helm", "kubernetes")}
+# Helm is Kubernetes' values, printed; OpenLLM starts vLLM.
+BORROWS = {("helm", "kubernetes"), ("openllm", "vllm")}
 
 
 def name_of(module: Path) -> str:

@@ -1,0 +1,260 @@
+"""config.json → what the model is made of. An architecture that no row of `families` names is not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from llmdeploy.memory import attention, feedforward
+from llmdeploy.memory.attention import Heads
+from llmdeploy.memory.config import Config
+from llmdeploy.memory.families import FAMILIES, Family
+from llmdeploy.memory.shape import Cache, Layer, Part, Shape
+from llmdeploy.memory.unmodelled import Unmodelled
+from llmdeploy.memory.vision import tower
+
+_PATTERN = {"M": "mamba", "*": "full", "-": "mlp", "E": "experts"}
+
+
+def shape(stated: Mapping[str, Any]) -> Shape:
+    """Read a config.json. `Unmodelled` says what stands in the way."""
+    config = Config(stated)
+    family = _family(config)
+    hidden, vocab = config.number("hidden_size", "n_embd", "d_model"), config.number("vocab_size")
+    at, moe = attention.heads(config), feedforward.moe_of(config)
+    layers = tuple(_layer(config, family, index, kind) for index, kind in enumerate(_kinds(config, family)))
+    context = (
+        config.number("max_position_embeddings", "n_positions", "max_sequence_length", default=0) or None
+    )
+    tied = config.flag("tie_word_embeddings", default=family.tied)
+    head = None if tied else Part("lm_head", vocab, hidden, "vocab")
+    positions = (
+        (Part("embed_positions", context + family.positions, hidden),)
+        if family.name in ("opt", "gpt2") and context
+        else ()
+    )
+    latent = None
+    if config.get("kv_lora_rank") is not None:
+        latent = (
+            config.number("kv_lora_rank"),
+            config.number("qk_nope_head_dim"),
+            config.number("v_head_dim"),
+        )
+    seen = config.whole.get("vision_config") or config.get("vision_config")
+    parts, seeing = tower(seen, hidden, family.name) if isinstance(seen, Mapping) else ((), 0)
+    return Shape(
+        family=family.name,
+        dtype=config.dtype,
+        layers=layers,
+        embedding=Part("embed_tokens", vocab, hidden, "vocab"),
+        head=head,
+        ends=positions,
+        last=(Part("norm", hidden),),
+        rope=_rope(config, family, context),
+        hidden=hidden,
+        intermediate=_widest(config, hidden),
+        vocab=vocab,
+        heads=at.query,
+        kv_heads=1 if latent else at.kv,
+        max_context=context,
+        moe=moe,
+        vision=parts,
+        vision_heads=seeing,
+        drafter=_drafter(config, family, layers, hidden),
+        latent_heads=latent,
+    )
+
+
+def _family(config: Config) -> Family:
+    for name in config.architectures:
+        if name in FAMILIES:
+            return FAMILIES[name]
+    named = ", ".join(f"`{name}`" for name in config.architectures)
+    raise Unmodelled(
+        "architecture", f"{named} is not modelled" if named else "config.json names no architecture"
+    )
+
+
+def _kinds(config: Config, family: Family) -> tuple[str, ...]:
+    """Return what each layer is: full, sliding, chunked, linear, mamba, or a block of its own."""
+    if family.blocks:
+        pattern = config.get("hybrid_override_pattern")
+        if not isinstance(pattern, str):
+            raise Unmodelled("config", "config.json does not state `hybrid_override_pattern`")
+        return tuple(_PATTERN[letter] for letter in pattern if letter in _PATTERN)
+    many = config.number("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+    if mixed := config.sequence("hybrid_layer_pattern"):
+        return tuple("sliding" if one else "full" for one in mixed)
+    window = config.number("sliding_window", "attention_chunk_size", default=0)
+    if types := config.sequence("layer_types", "layers_block_type"):
+        names = {"attention": "full", "linear": "linear", "mamba": "mamba"}
+        kinds = tuple(names.get(str(one), str(one).removesuffix("_attention")) for one in types)
+        # The lists of a few configs go on where drafting layers follow.
+        return tuple(
+            kind if window or kind not in ("sliding", "chunked") else "full" for kind in kinds[:many]
+        )
+    if (every := config.number("full_attention_interval", default=0)) and config.get(
+        "linear_num_value_heads"
+    ):
+        return tuple("full" if (i + 1) % every == 0 else "linear" for i in range(many))
+    every = config.number("sliding_window_pattern", default=family.pattern)
+    if not window or not every:
+        return ("full",) * many
+    return tuple(family.window if every < 0 or (i + 1) % every else "full" for i in range(many))
+
+
+def _layer(config: Config, family: Family, index: int, kind: str) -> Layer:
+    hidden = config.number("hidden_size", "n_embd", "d_model")
+    if family.blocks:
+        return _block(config, family, kind, hidden)
+    parts, cache = _attention(config, family, index, kind, hidden)
+    norms = tuple(Part(f"norm_{i}", hidden) for i in range(family.norms))
+    return Layer((*norms, *parts, *_ffn(config, family, index, hidden)), cache)
+
+
+def _block(config: Config, family: Family, kind: str, hidden: int) -> Layer:
+    """Nemotron-H: one norm, and one thing after it."""
+    norm = Part("norm", hidden)
+    if kind == "mamba":
+        parts, cache = attention.mamba(config, hidden)
+        return Layer((norm, *parts), cache)
+    if kind == "full":
+        at = attention.heads(config)
+        # The two-number form has no head_dim (Nemotron-H 56B): its attention_head_dim is 128.
+        parts = tuple(
+            replace(part, module=part.module.replace("self_attn", "mixer"))
+            for part in attention.grouped(hidden, at)
+        )
+        return Layer((norm, *parts), Cache("full", at.kv, at.key, at.value))
+    moe = feedforward.moe_of(config)
+    if kind == "experts" and moe is not None:
+        latent = config.number("moe_latent_size", default=0)
+        if latent:
+            raise Unmodelled(
+                "architecture", "experts behind a latent projection (`moe_latent_size`) are not modelled"
+            )
+        shared = config.number("moe_shared_expert_intermediate_size", default=0) or feedforward.shared(
+            config, moe
+        )
+        parts = feedforward.experts(hidden, moe, gated=False, prefix="mixer")
+        parts += feedforward.mlp(hidden, shared, gated=False, prefix="mixer.shared_experts") if shared else ()
+        return Layer((norm, *parts), None)
+    return Layer(
+        (norm, *feedforward.mlp(hidden, config.number("intermediate_size"), False, prefix="mixer")), None
+    )
+
+
+def _attention(
+    config: Config, family: Family, index: int, kind: str, hidden: int
+) -> tuple[tuple[Part, ...], Cache | None]:
+    if kind == "linear":
+        return attention.delta(config, hidden)
+    if kind == "mamba":
+        return attention.mamba(config, hidden)
+    if config.get("kv_lora_rank") is not None:
+        return attention.latent(config, hidden)
+    at = _heads(config, kind)
+    bias = family.bias if family.bias is not None else config.flag("attention_bias", "qkv_bias")
+    equal = kind == "full" and config.flag("attention_k_eq_v") and config.get("global_head_dim") is not None
+    parts = attention.grouped(hidden, at, bias, config.flag("attn_output_gate"), family.out_bias, equal)
+    if family.query_norm:
+        parts = (*parts, Part("self_attn.qk_norm", at.key, 2))
+    if family.name == "gpt-oss":
+        parts = (*parts, Part("self_attn.sinks", at.query, 1, "out"))
+    window = config.number("sliding_window", "attention_chunk_size", default=0)
+    cached = kind if kind in ("sliding", "chunked") else "full"
+    cache = Cache(cached, at.kv, at.key, at.value, 0 if cached == "full" else window)
+    layers = config.number("num_hidden_layers", default=0)
+    sharing = config.number("num_kv_shared_layers", default=0)
+    return parts, None if sharing and index >= layers - sharing else cache
+
+
+def _heads(config: Config, kind: str) -> Heads:
+    at = attention.heads(config)
+    if kind == "full" and config.get("global_head_dim") is not None:
+        size = config.number("global_head_dim")
+        return Heads(at.query, config.number("num_global_key_value_heads", default=at.kv), size, size)
+    if kind == "sliding" and config.get("swa_num_key_value_heads") is not None:
+        key = config.number("swa_head_dim", default=at.key)
+        return Heads(
+            config.number("swa_num_attention_heads", default=at.query),
+            config.number("swa_num_key_value_heads"),
+            key,
+            config.number("swa_v_head_dim", default=key),
+        )
+    return at
+
+
+def _ffn(config: Config, family: Family, index: int, hidden: int) -> tuple[Part, ...]:
+    moe = feedforward.moe_of(config)
+    gated = config.flag("mlp_gated", default=family.gated)
+    if moe is None or not _sparse(config, index):
+        # Llama 4's own name for the width of a layer without experts.
+        names = ("intermediate_size_mlp", "intermediate_size", "ffn_dim", "ffn_hidden_size", "n_inner")
+        return feedforward.mlp(hidden, config.number(*names, default=4 * hidden), gated, family.mlp_bias)
+    if family.name == "llama4":
+        moe = replace(moe, intermediate=config.number("intermediate_size"))
+    parts = feedforward.experts(hidden, moe, gated, bias=family.name == "gpt-oss")
+    if family.name == "gemma4":
+        return (*feedforward.mlp(hidden, config.number("intermediate_size"), gated), *parts)
+    width = moe.intermediate if family.name == "llama4" else feedforward.shared(config, moe)
+    if family.name in ("qwen2-moe", "qwen3-next", "qwen3.5") and width:
+        parts = (*parts, Part("mlp.shared_expert_gate", 1, hidden))
+    prefix = "mlp.shared_expert" if family.name.startswith("qwen") else "mlp.shared_experts"
+    return (*parts, *feedforward.mlp(hidden, width, gated, prefix=prefix)) if width else parts
+
+
+def _sparse(config: Config, index: int) -> bool:
+    """Tell whether a layer has experts."""
+    if config.get("enable_moe_block") is False or index in config.sequence("mlp_only_layers"):
+        return False
+    frequency = config.get("moe_layer_freq")
+    if isinstance(frequency, (list, tuple)):
+        return bool(frequency[index]) if index < len(frequency) else True
+    if index < config.number("first_k_dense_replace", default=0):
+        return False
+    every = config.number("interleave_moe_layer_step", "decoder_sparse_step", default=1) or 1
+    return (index + 1) % every == 0
+
+
+def _drafter(config: Config, family: Family, layers: tuple[Layer, ...], hidden: int) -> tuple[Layer, ...]:
+    """Return the layers of multi-token prediction: each is one like the last, behind a projection of two inputs."""
+    many = config.number("num_nextn_predict_layers", "mtp_num_hidden_layers", default=0)
+    if not many or family.blocks:
+        return ()
+    last = next(
+        (layer for layer in reversed(layers) if layer.cache and layer.cache.kind != "state"), layers[-1]
+    )
+    joined = (Part("mtp.eh_proj", hidden, 2 * hidden), *(Part(f"mtp.norm_{i}", hidden) for i in range(3)))
+    return tuple(Layer((*joined, *last.parts), last.cache) for _ in range(many))
+
+
+def _rope(config: Config, family: Family, context: int | None) -> int:
+    """Return the elements of the tables of sines and cosines: one for each distinct rope."""
+    if context is None or family.name in ("opt", "gpt2", "bloom"):
+        return 0
+    scaling = config.mapping("rope_scaling") or config.mapping("rope_parameters")
+    factor = (
+        scaling.get("factor")
+        if scaling.get("rope_type", scaling.get("type")) in ("yarn", "linear", "dynamic")
+        else None
+    )
+    start = scaling.get("original_max_position_embeddings") or context
+    rows = int(start * factor) if isinstance(factor, (int, float)) and factor > 1 else context
+    size = config.number("qk_rope_head_dim", "rotary_dim", default=0)
+    if not size:
+        at = attention.heads(config)
+        size = int(at.key * config.real("partial_rotary_factor", default=1.0))
+    two = (
+        config.number("sliding_window", default=0)
+        and family.name in ("gemma", "gemma4")
+        and family.pattern == 6
+    )
+    return max(rows, context) * size * (2 if two else 1)
+
+
+def _widest(config: Config, hidden: int) -> int:
+    names = ("intermediate_size", "moe_intermediate_size", "ffn_dim", "ffn_hidden_size", "n_inner")
+    return config.number(*names, default=4 * hidden)

@@ -1,0 +1,63 @@
+"""A config.json, read without trust: the part of the language model, and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmdeploy.memory.unmodelled import Unmodelled
+
+_TEXT = ("text_config", "llm_config", "language_config", "thinker_config")
+
+
+class Config:
+    """The language model's keys before those of the whole."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.whole = config
+        self.text: Mapping[str, Any] = config
+        while (name := next((n for n in _TEXT if isinstance(self.text.get(n), Mapping)), None)) is not None:
+            self.text = self.text[name]
+
+    def get(self, *keys: str) -> Any:
+        """Return the first of the keys that is stated and not null."""
+        for source in (self.text, self.whole):
+            for key in keys:
+                if source.get(key) is not None:
+                    return source[key]
+        return None
+
+    def number(self, *keys: str, default: int | None = None) -> int:
+        """Return a whole number; one that is needed and not stated stops the ledger."""
+        value = self.get(*keys)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return int(value)
+        if default is None:
+            raise Unmodelled("config", f"config.json does not state `{keys[0]}`")
+        return default
+
+    def real(self, *keys: str, default: float) -> float:
+        value = self.get(*keys)
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else default
+
+    def flag(self, *keys: str, default: bool = False) -> bool:
+        value = self.get(*keys)
+        return value if isinstance(value, bool) else default
+
+    def mapping(self, *keys: str) -> Mapping[str, Any]:
+        value = self.get(*keys)
+        return value if isinstance(value, Mapping) else {}
+
+    def sequence(self, *keys: str) -> list[Any]:
+        value = self.get(*keys)
+        return list(value) if isinstance(value, (list, tuple)) else []
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        stated = self.whole.get("architectures") or self.text.get("architectures") or ()
+        return tuple(str(name) for name in stated)
+
+    @property
+    def dtype(self) -> str:
+        stated = self.get("dtype", "torch_dtype")
+        return stated if isinstance(stated, str) else "bfloat16"

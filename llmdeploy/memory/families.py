@@ -1,0 +1,108 @@
+"""The architectures that are modelled, by the class that config.json names. What is not here is UNKNOWN.
+
+Each row says only what config.json does not: transformers' own classes (5.19) and vLLM's models (0.33) are the source.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Family(Struct, frozen=True):
+    """What all checkpoints of one architecture have in common."""
+
+    name: str
+    norms: int = 2
+    """RMS norms of a layer, each of the hidden size."""
+    bias: bool | None = None
+    """Of queries, keys and values; None: as `attention_bias` says."""
+    out_bias: bool = False
+    gated: bool = True
+    mlp_bias: bool = False
+    tied: bool = False
+    """Where config.json leaves `tie_word_embeddings` out."""
+    query_norm: bool = False
+    pattern: int = 0
+    """Where there is no `layer_types`: every nth layer attends to everything, the others to a window; 1 is none of them."""
+    window: Literal["sliding", "chunked"] = "sliding"
+    positions: int = 0
+    """A learned table of positions, with so many rows more than the context."""
+    blocks: bool = False
+    """A layer is one block alone: a mixer, an MLP or experts (Nemotron-H)."""
+
+
+_LLAMA = Family("llama")
+FAMILIES: dict[str, Family] = {
+    "LlamaForCausalLM": _LLAMA,
+    "MistralForCausalLM": Family("mistral", pattern=-1),
+    "Mistral3ForConditionalGeneration": Family("mistral"),
+    "LlavaForConditionalGeneration": Family("llava"),
+    "PixtralForConditionalGeneration": Family("mistral"),
+    "MixtralForCausalLM": Family("mixtral"),
+    "Qwen2ForCausalLM": Family("qwen2", bias=True),
+    "Qwen2MoeForCausalLM": Family("qwen2-moe", bias=True),
+    "Qwen2VLForConditionalGeneration": Family("qwen-vl", bias=True),
+    "Qwen2_5_VLForConditionalGeneration": Family("qwen-vl", bias=True),
+    "Qwen3ForCausalLM": Family("qwen3", query_norm=True),
+    "Qwen3MoeForCausalLM": Family("qwen3-moe", query_norm=True),
+    "Qwen3VLForConditionalGeneration": Family("qwen-vl", query_norm=True),
+    "Qwen3VLMoeForConditionalGeneration": Family("qwen-vl", query_norm=True),
+    "Qwen3NextForCausalLM": Family("qwen3-next", query_norm=True),
+    "Qwen3_5ForConditionalGeneration": Family("qwen3.5", query_norm=True),
+    "Qwen3_5MoeForConditionalGeneration": Family("qwen3.5", query_norm=True),
+    "Qwen3_5ForCausalLM": Family("qwen3.5", query_norm=True),
+    "Qwen3_5MoeForCausalLM": Family("qwen3.5", query_norm=True),
+    "GemmaForCausalLM": Family("gemma", tied=True),
+    "Gemma2ForCausalLM": Family("gemma", norms=4, tied=True, pattern=2),
+    "Gemma3ForCausalLM": Family("gemma", norms=4, tied=True, pattern=6, query_norm=True),
+    "Gemma3ForConditionalGeneration": Family("gemma", norms=4, tied=True, pattern=6, query_norm=True),
+    "Gemma4ForConditionalGeneration": Family("gemma4", norms=4, tied=True, pattern=6, query_norm=True),
+    "Gemma4ForCausalLM": Family("gemma4", norms=4, tied=True, pattern=6, query_norm=True),
+    "PhiForCausalLM": Family("phi", norms=2, bias=True, out_bias=True, gated=False, mlp_bias=True),
+    "Phi3ForCausalLM": Family("phi", pattern=-1),
+    "GptOssForCausalLM": Family("gpt-oss", bias=True, out_bias=True, pattern=2),
+    "DeepseekV2ForCausalLM": Family("deepseek"),
+    "DeepseekV3ForCausalLM": Family("deepseek"),
+    "DeepseekV32ForCausalLM": Family("deepseek"),
+    "KimiVLForConditionalGeneration": Family("kimi"),
+    "KimiK25ForConditionalGeneration": Family("kimi"),
+    "GlmMoeDsaForCausalLM": Family("glm"),
+    "Glm4ForCausalLM": Family("glm", norms=4),
+    "Glm4MoeForCausalLM": Family("glm", query_norm=True),
+    "MiniMaxM2ForCausalLM": Family("minimax", query_norm=True),
+    "GraniteForCausalLM": Family("granite"),
+    "GraniteMoeHybridForCausalLM": Family("granite-hybrid"),
+    "Llama4ForConditionalGeneration": Family("llama4", pattern=4, window="chunked"),
+    "MiMoForCausalLM": Family("mimo", bias=True),
+    "MiMoV2FlashForCausalLM": Family("mimo-v2"),
+    "NemotronHForCausalLM": Family("nemotron-h", blocks=True, gated=False),
+    "NemotronForCausalLM": Family("nemotron", gated=False),
+    "OlmoForCausalLM": Family("olmo", norms=0),
+    "Olmo2ForCausalLM": Family("olmo", query_norm=True),
+    "Olmo3ForCausalLM": Family("olmo", query_norm=True, pattern=4),
+    "CohereForCausalLM": Family("cohere", norms=1, tied=True),
+    "Cohere2ForCausalLM": Family("cohere", norms=1, tied=True, pattern=4),
+    "FalconForCausalLM": Family("falcon", norms=2, gated=False, tied=True),
+    "Starcoder2ForCausalLM": Family(
+        "starcoder2", norms=4, bias=True, out_bias=True, gated=False, mlp_bias=True, tied=True, pattern=-1
+    ),
+    "OPTForCausalLM": Family(
+        "opt", norms=4, bias=True, out_bias=True, gated=False, mlp_bias=True, tied=True, positions=2
+    ),
+    "GPT2LMHeadModel": Family(
+        "gpt2", norms=4, bias=True, out_bias=True, gated=False, mlp_bias=True, tied=True, positions=0
+    ),
+    "BloomForCausalLM": Family(
+        "bloom", norms=4, bias=True, out_bias=True, gated=False, mlp_bias=True, tied=True
+    ),
+    "InternLM2ForCausalLM": _LLAMA,
+    "InternLM3ForCausalLM": _LLAMA,
+    "BaichuanForCausalLM": _LLAMA,
+    "YiForCausalLM": _LLAMA,
+    "AquilaForCausalLM": _LLAMA,
+    "SmolLM3ForCausalLM": Family("llama", tied=True),
+    "SeedOssForCausalLM": Family("seed-oss"),
+    "Exaone4ForCausalLM": Family("exaone", query_norm=True, pattern=4),
+}

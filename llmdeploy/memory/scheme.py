@@ -1,0 +1,204 @@
+"""How weights are quantized: which modules of a checkpoint are, and what a parameter then takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from math import ceil
+from typing import Any
+
+from msgspec import Struct
+
+from llmdeploy.memory.config import Config
+from llmdeploy.memory.exclusions import compiled
+from llmdeploy.memory.shape import Part
+from llmdeploy.memory.unmodelled import Unmodelled
+
+WIDTHS = {"bfloat16": 2, "float16": 2, "half": 2, "float32": 4, "float": 4}
+
+
+class Format(Struct, frozen=True):
+    """`bits` of a parameter, and `scale` bytes (with any zero point) for each `group` of inputs of an output.
+
+    `block` inputs × outputs share four bytes, where there is one; `row` bytes go to each output.
+    """
+
+    name: str
+    bits: float
+    group: int = 0
+    scale: float = 0.0
+    block: tuple[int, ...] = ()
+    row: float = 0.0
+
+    def size(self, out: float, into: float) -> float:
+        """Return the bytes of a matrix."""
+        size = out * into * self.bits / 8 + out * self.row
+        if self.group:
+            size += out * ceil(into / self.group) * self.scale
+        if self.block:
+            size += ceil(out / self.block[0]) * ceil(into / self.block[1]) * 4
+        return size
+
+
+FP8 = Format("fp8", 8)
+NVFP4 = Format("nvfp4", 4, 16, 1.0)
+MXFP4 = Format("mxfp4", 4, 32, 1.0)
+# memory-model §1.3: bytes of a parameter.
+_ALGORITHMS = {
+    "FP8": FP8,
+    "NVFP4": NVFP4,
+    "W4A16_NVFP4": NVFP4,
+    "NVFP4_AWQ": NVFP4,
+    "MXFP4": MXFP4,
+    "MXFP8": Format("mxfp8", 8, 32, 1.0),
+}
+_RUNTIME = {
+    "fp8": FP8,
+    "fp8_per_tensor": FP8,
+    "ptpc_fp8": Format("fp8", 8, row=4),
+    "fp8_per_block": Format("fp8", 8, block=(128, 128)),
+    "int8": Format("int8", 8, row=4),
+    "experts_int8": Format("int8", 8, row=4),
+    "bitsandbytes": Format("nf4", 4, 64, 1.0),
+    "mxfp8": _ALGORITHMS["MXFP8"],
+    "mxfp4": MXFP4,
+}
+
+
+class Scheme(Struct, frozen=True, dict=True):
+    """`targets` are formats by the pattern of the modules that have them, the first that matches; `default` is of the rest."""
+
+    name: str
+    default: Format | None = None
+    targets: tuple[tuple[str, Format], ...] = ()
+    excluded: tuple[str, ...] = ()
+    experts_only: bool = False
+    kv_dtype: str | None = None
+    """What the checkpoint wants its KV cache in."""
+    estimated: bool = False
+
+    @cached_property
+    def _excluded(self) -> re.Pattern[str] | None:
+        return compiled(self.excluded)
+
+    @cached_property
+    def _targets(self) -> tuple[tuple[re.Pattern[str] | None, Format], ...]:
+        return tuple((compiled((pattern,)), format) for pattern, format in self.targets)
+
+    def of(self, part: Part, path: str) -> Format | None:
+        """Return the format of a module; None where it keeps the model's dtype."""
+        if not part.linear or (self.experts_only and not part.expert):
+            return None
+        if self._excluded is not None and self._excluded.search(path):
+            return None
+        for pattern, format in self._targets:
+            if pattern is not None and pattern.search(path):
+                return format
+        return self.default
+
+
+def scheme(stated: Mapping[str, Any], runtime: str | None = None) -> Scheme:
+    """Read the quantization of a config.json; `runtime` is what an engine quantizes plain weights to."""
+    config = Config(stated)
+    declared, exported = (
+        config.mapping("quantization_config", "compression_config"),
+        config.mapping("hf_quant_config"),
+    )
+    exported = exported.get("quantization", exported)
+    if not declared and not exported:
+        return _runtime(runtime)
+    method = str(declared.get("quant_method") or "modelopt").lower()
+    kv = _kv(declared, exported)
+    excluded = tuple(
+        str(one)
+        for source, key in (
+            (declared, "ignore"),
+            (declared, "modules_to_not_convert"),
+            (declared, "exclude_modules"),
+            (exported, "exclude_modules"),
+            (declared, "ignored_layers"),
+        )
+        for one in source.get(key) or ()
+    )
+    if "quantized_layers" in declared or "quantized_layers" in exported or method == "compressed-tensors":
+        targets = tuple(_targets(declared, exported))
+        default = next((format for pattern, format in targets if pattern == "Linear"), None)
+        named = tuple((pattern, format) for pattern, format in targets if pattern != "Linear")
+        return Scheme(method, default, named, excluded, kv_dtype=kv)
+    algorithm = exported.get("quant_algo") or declared.get("quant_algo")
+    if algorithm is not None:
+        if str(algorithm).upper() not in _ALGORITHMS:
+            raise Unmodelled("quantization", f"ModelOpt's `{algorithm}` is not modelled")
+        return Scheme(method, _ALGORITHMS[str(algorithm).upper()], excluded=excluded, kv_dtype=kv)
+    return Scheme(
+        method, _plain(method, declared), excluded=excluded, experts_only=method == "mxfp4", kv_dtype=kv
+    )
+
+
+def _runtime(word: str | None) -> Scheme:
+    if word is None:
+        return Scheme("plain")
+    format = _RUNTIME.get(word)
+    if format is None:
+        raise Unmodelled("quantization", f"what `{word}` makes of plain weights is not modelled")
+    return Scheme(word, format, experts_only=word in ("experts_int8", "mxfp4"))
+
+
+def _plain(method: str, declared: Mapping[str, Any]) -> Format:
+    bits = declared.get("bits", declared.get("w_bit", 4))
+    group = declared.get("group_size", declared.get("q_group_size", 128))
+    group = group if isinstance(group, int) and group > 0 else 1 << 30
+    block = declared.get("weight_block_size")
+    formats = {
+        "fp8": Format("fp8", 8, block=tuple(block)) if isinstance(block, list) else FP8,
+        "fbgemm_fp8": Format("fp8", 8, row=4),
+        "awq": Format("awq", bits, group, 2 + bits / 8),
+        "gptq": Format("gptq", bits, group, 2.0),
+        "auto-round": Format("auto-round", bits, group, 2.0),
+        "auto_round": Format("auto-round", bits, group, 2.0),
+        "mxfp4": MXFP4,
+        "bitsandbytes": Format("nf4", 4, 64, 1.0)
+        if not declared.get("load_in_8bit")
+        else Format("int8", 8, row=4),
+    }
+    if method not in formats:
+        raise Unmodelled("quantization", f"checkpoints of `{method}` are not modelled")
+    return formats[method]
+
+
+def _targets(declared: Mapping[str, Any], exported: Mapping[str, Any]) -> list[tuple[str, Format]]:
+    found: list[tuple[str, Format]] = []
+    for group in (declared.get("config_groups") or {}).values():
+        weights = group.get("weights") or {}
+        found += [(str(target), _weights(weights)) for target in group.get("targets") or ("Linear",)]
+    for source in (declared, exported):
+        for module, row in (source.get("quantized_layers") or {}).items():
+            if (
+                isinstance(row, Mapping)
+                and (format := _ALGORITHMS.get(str(row.get("quant_algo")))) is not None
+            ):
+                found.append((str(module), format))
+    return found
+
+
+def _weights(weights: Mapping[str, Any]) -> Format:
+    """Read the weights of one group of compressed-tensors."""
+    bits, size = weights.get("num_bits", 8), weights.get("group_size")
+    if weights.get("type") == "float" and bits == 4:
+        return MXFP4 if size == 32 else NVFP4
+    if block := weights.get("block_structure"):
+        return Format("fp8", bits, block=tuple(block) if isinstance(block, list) else (128, 128))
+    if isinstance(size, int) and size > 0:
+        return Format(f"w{bits}", bits, size, 2.0 if weights.get("symmetric", True) else 2 + bits / 8)
+    return Format(f"w{bits}", bits, row=4)
+
+
+def _kv(declared: Mapping[str, Any], exported: Mapping[str, Any]) -> str | None:
+    algorithm = exported.get("kv_cache_quant_algo") or declared.get("kv_cache_quant_algo")
+    stated = declared.get("kv_cache_scheme")
+    if algorithm is None and isinstance(stated, str):
+        algorithm = stated
+    if isinstance(stated, Mapping) and stated.get("num_bits") == 8:
+        algorithm = "FP8"
+    return "fp8" if str(algorithm).upper() == "FP8" else None

@@ -1,0 +1,15 @@
+"""Whether it fits, given how far an equation can be off."""
+
+from __future__ import annotations
+
+from llmdeploy.memory.model import Verdict
+
+
+def judge(margin_gib: float, card_gib: float) -> Verdict:
+    """Judge what is left beyond one request: less than the equation's own error is TIGHT.
+
+    The error is that of the recorded logs: half a GiB, or 1.5 % of a card where that is more.
+    """
+    if margin_gib < 0:
+        return Verdict.NO
+    return Verdict.FITS if margin_gib >= max(0.5, 0.015 * card_gib) else Verdict.TIGHT
