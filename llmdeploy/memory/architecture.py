@@ -7,34 +7,30 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from llmdeploy.memory import attention, feedforward
+from llmdeploy.memory import attention, feedforward, rope
 from llmdeploy.memory.attention import Heads
 from llmdeploy.memory.config import Config
+from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.families import FAMILIES, Family
-from llmdeploy.memory.shape import Cache, Layer, Part, Shape
-from llmdeploy.memory.unmodelled import Unmodelled
+from llmdeploy.memory.shape import Cache, Kind, Layer, Part, Shape
 from llmdeploy.memory.vision import tower
 
 _PATTERN = {"M": "mamba", "*": "full", "-": "mlp", "E": "experts"}
 
 
 def shape(stated: Mapping[str, Any]) -> Shape:
-    """Read a config.json. `Unmodelled` says what stands in the way."""
+    """Read a config.json. `UnmodelledError` says what stands in the way."""
     config = Config(stated)
     family = _family(config)
     hidden, vocab = config.number("hidden_size", "n_embd", "d_model"), config.number("vocab_size")
     at, moe = attention.heads(config), feedforward.moe_of(config)
     layers = tuple(_layer(config, family, index, kind) for index, kind in enumerate(_kinds(config, family)))
-    context = (
-        config.number("max_position_embeddings", "n_positions", "max_sequence_length", default=0) or None
-    )
+    context = rope.context(config)
     tied = config.flag("tie_word_embeddings", default=family.tied)
-    head = None if tied else Part("lm_head", vocab, hidden, "vocab")
-    positions = (
-        (Part("embed_positions", context + family.positions, hidden),)
-        if family.name in ("opt", "gpt2") and context
-        else ()
-    )
+    head = None if tied else Part("lm_head", vocab, hidden, "vocab", linear=True)
+    positions: tuple[Part, ...] = ()
+    if family.positions is not None and context is not None:
+        positions = (Part("embed_positions", context + family.positions, hidden),)
     latent = None
     if config.get("kv_lora_rank") is not None:
         latent = (
@@ -52,7 +48,7 @@ def shape(stated: Mapping[str, Any]) -> Shape:
         head=head,
         ends=positions,
         last=(Part("norm", hidden),),
-        rope=_rope(config, family, context),
+        rope=rope.elements(config, at.key) if family.rotary else 0,
         hidden=hidden,
         intermediate=_widest(config, hidden),
         vocab=vocab,
@@ -64,7 +60,14 @@ def shape(stated: Mapping[str, Any]) -> Shape:
         vision_heads=seeing,
         drafter=_drafter(config, family, layers, hidden),
         latent_heads=latent,
+        ssm_dtype=_ssm(config, family),
     )
+
+
+def _ssm(config: Config, family: Family) -> str:
+    """vLLM takes Nemotron-H's states in fp32 (models/config.py); of others config.json speaks."""
+    stated = config.get("mamba_ssm_cache_dtype", "mamba_ssm_dtype")
+    return str(stated) if stated is not None else "float32" if family.blocks else "auto"
 
 
 def _family(config: Config) -> Family:
@@ -72,7 +75,7 @@ def _family(config: Config) -> Family:
         if name in FAMILIES:
             return FAMILIES[name]
     named = ", ".join(f"`{name}`" for name in config.architectures)
-    raise Unmodelled(
+    raise UnmodelledError(
         "architecture", f"{named} is not modelled" if named else "config.json names no architecture"
     )
 
@@ -82,7 +85,7 @@ def _kinds(config: Config, family: Family) -> tuple[str, ...]:
     if family.blocks:
         pattern = config.get("hybrid_override_pattern")
         if not isinstance(pattern, str):
-            raise Unmodelled("config", "config.json does not state `hybrid_override_pattern`")
+            raise UnmodelledError("config", "config.json does not state `hybrid_override_pattern`")
         return tuple(_PATTERN[letter] for letter in pattern if letter in _PATTERN)
     many = config.number("num_hidden_layers", "n_layer", "n_layers", "num_layers")
     if mixed := config.sequence("hybrid_layer_pattern"):
@@ -132,7 +135,7 @@ def _block(config: Config, family: Family, kind: str, hidden: int) -> Layer:
     if kind == "experts" and moe is not None:
         latent = config.number("moe_latent_size", default=0)
         if latent:
-            raise Unmodelled(
+            raise UnmodelledError(
                 "architecture", "experts behind a latent projection (`moe_latent_size`) are not modelled"
             )
         shared = config.number("moe_shared_expert_intermediate_size", default=0) or feedforward.shared(
@@ -164,7 +167,7 @@ def _attention(
     if family.name == "gpt-oss":
         parts = (*parts, Part("self_attn.sinks", at.query, 1, "out"))
     window = config.number("sliding_window", "attention_chunk_size", default=0)
-    cached = kind if kind in ("sliding", "chunked") else "full"
+    cached: Kind = "sliding" if kind == "sliding" else "chunked" if kind == "chunked" else "full"
     cache = Cache(cached, at.kv, at.key, at.value, 0 if cached == "full" else window)
     layers = config.number("num_hidden_layers", default=0)
     sharing = config.number("num_kv_shared_layers", default=0)
@@ -229,30 +232,6 @@ def _drafter(config: Config, family: Family, layers: tuple[Layer, ...], hidden: 
     )
     joined = (Part("mtp.eh_proj", hidden, 2 * hidden), *(Part(f"mtp.norm_{i}", hidden) for i in range(3)))
     return tuple(Layer((*joined, *last.parts), last.cache) for _ in range(many))
-
-
-def _rope(config: Config, family: Family, context: int | None) -> int:
-    """Return the elements of the tables of sines and cosines: one for each distinct rope."""
-    if context is None or family.name in ("opt", "gpt2", "bloom"):
-        return 0
-    scaling = config.mapping("rope_scaling") or config.mapping("rope_parameters")
-    factor = (
-        scaling.get("factor")
-        if scaling.get("rope_type", scaling.get("type")) in ("yarn", "linear", "dynamic")
-        else None
-    )
-    start = scaling.get("original_max_position_embeddings") or context
-    rows = int(start * factor) if isinstance(factor, (int, float)) and factor > 1 else context
-    size = config.number("qk_rope_head_dim", "rotary_dim", default=0)
-    if not size:
-        at = attention.heads(config)
-        size = int(at.key * config.real("partial_rotary_factor", default=1.0))
-    two = (
-        config.number("sliding_window", default=0)
-        and family.name in ("gemma", "gemma4")
-        and family.pattern == 6
-    )
-    return max(rows, context) * size * (2 if two else 1)
 
 
 def _widest(config: Config, hidden: int) -> int:

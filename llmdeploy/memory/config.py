@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmdeploy.memory.unmodelled import Unmodelled
+from llmdeploy.memory.errors import UnmodelledError
 
 _TEXT = ("text_config", "llm_config", "language_config", "thinker_config")
 
@@ -33,7 +33,7 @@ class Config:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return int(value)
         if default is None:
-            raise Unmodelled("config", f"config.json does not state `{keys[0]}`")
+            raise UnmodelledError("config", f"config.json does not state `{keys[0]}`")
         return default
 
     def real(self, *keys: str, default: float) -> float:

@@ -27,7 +27,8 @@ class Family(Struct, frozen=True):
     pattern: int = 0
     """Where there is no `layer_types`: every nth layer attends to everything, the others to a window; 1 is none of them."""
     window: Literal["sliding", "chunked"] = "sliding"
-    positions: int = 0
+    rotary: bool = True
+    positions: int | None = None
     """A learned table of positions, with so many rows more than the context."""
     blocks: bool = False
     """A layer is one block alone: a mixer, an MLP or experts (Nemotron-H)."""
@@ -89,14 +90,33 @@ FAMILIES: dict[str, Family] = {
         "starcoder2", norms=4, bias=True, out_bias=True, gated=False, mlp_bias=True, tied=True, pattern=-1
     ),
     "OPTForCausalLM": Family(
-        "opt", norms=4, bias=True, out_bias=True, gated=False, mlp_bias=True, tied=True, positions=2
+        "opt",
+        norms=4,
+        bias=True,
+        out_bias=True,
+        gated=False,
+        mlp_bias=True,
+        tied=True,
+        positions=2,
+        rotary=False,
     ),
     "GPT2LMHeadModel": Family(
-        "gpt2", norms=4, bias=True, out_bias=True, gated=False, mlp_bias=True, tied=True, positions=0
+        "gpt2",
+        norms=4,
+        bias=True,
+        out_bias=True,
+        gated=False,
+        mlp_bias=True,
+        tied=True,
+        positions=0,
+        rotary=False,
     ),
     "BloomForCausalLM": Family(
-        "bloom", norms=4, bias=True, out_bias=True, gated=False, mlp_bias=True, tied=True
+        "bloom", norms=4, bias=True, out_bias=True, gated=False, mlp_bias=True, tied=True, rotary=False
     ),
+    "LlamaForCausalLMEagle3": _LLAMA,
+    "EagleLlamaForCausalLM": _LLAMA,
+    "Eagle3LlamaForCausalLM": _LLAMA,
     "InternLM2ForCausalLM": _LLAMA,
     "InternLM3ForCausalLM": _LLAMA,
     "BaichuanForCausalLM": _LLAMA,

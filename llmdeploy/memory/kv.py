@@ -104,9 +104,11 @@ def pool(caches: Iterable[Cache], tensor: int, storage: Storage) -> Pool:
     kinds = {(cache.kind, cache.window) for cache in tokens}
     if not states and len(kinds) <= 1:
         # One kind of layer, of whatever sizes: one group with all of them.
-        kind, window = next(iter(kinds), ("full", 0))
+        only = Group(
+            *next(((cache.kind, storage.block, cache.window) for cache in tokens), ("full", storage.block))
+        )
         total = sum(each[cache] for cache in tokens)
-        return Pool(total * storage.block, (Group(kind, storage.block, window),), storage, total)
+        return Pool(total * storage.block, (only,), storage, total)
     widest = max(each.values(), default=0.0)
     block = storage.block
     if states:

@@ -11,9 +11,9 @@ from typing import Any
 from msgspec import Struct
 
 from llmdeploy.memory.config import Config
+from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.exclusions import compiled
 from llmdeploy.memory.shape import Part
-from llmdeploy.memory.unmodelled import Unmodelled
 
 WIDTHS = {"bfloat16": 2, "float16": 2, "half": 2, "float32": 4, "float": 4}
 
@@ -95,7 +95,8 @@ class Scheme(Struct, frozen=True, dict=True):
         for pattern, format in self._targets:
             if pattern is not None and pattern.search(path):
                 return format
-        return self.default
+        # Where all linear modules are quantized, the output layer is not one of them.
+        return self.default if path != "lm_head" else None
 
 
 def scheme(stated: Mapping[str, Any], runtime: str | None = None) -> Scheme:
@@ -129,7 +130,7 @@ def scheme(stated: Mapping[str, Any], runtime: str | None = None) -> Scheme:
     algorithm = exported.get("quant_algo") or declared.get("quant_algo")
     if algorithm is not None:
         if str(algorithm).upper() not in _ALGORITHMS:
-            raise Unmodelled("quantization", f"ModelOpt's `{algorithm}` is not modelled")
+            raise UnmodelledError("quantization", f"ModelOpt's `{algorithm}` is not modelled")
         return Scheme(method, _ALGORITHMS[str(algorithm).upper()], excluded=excluded, kv_dtype=kv)
     return Scheme(
         method, _plain(method, declared), excluded=excluded, experts_only=method == "mxfp4", kv_dtype=kv
@@ -141,7 +142,7 @@ def _runtime(word: str | None) -> Scheme:
         return Scheme("plain")
     format = _RUNTIME.get(word)
     if format is None:
-        raise Unmodelled("quantization", f"what `{word}` makes of plain weights is not modelled")
+        raise UnmodelledError("quantization", f"what `{word}` makes of plain weights is not modelled")
     return Scheme(word, format, experts_only=word in ("experts_int8", "mxfp4"))
 
 
@@ -163,7 +164,7 @@ def _plain(method: str, declared: Mapping[str, Any]) -> Format:
         else Format("int8", 8, row=4),
     }
     if method not in formats:
-        raise Unmodelled("quantization", f"checkpoints of `{method}` are not modelled")
+        raise UnmodelledError("quantization", f"checkpoints of `{method}` are not modelled")
     return formats[method]
 
 

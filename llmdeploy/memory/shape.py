@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+Kind = Literal["full", "sliding", "chunked", "latent", "state"]
 Along = Literal["out", "in", "heads", "none", "vocab"]
 """How tensor parallelism cuts a part: its outputs, its inputs, whole KV heads, not at all, the padded vocabulary."""
 
@@ -34,11 +35,10 @@ class Cache(Struct, frozen=True):
 
     full, sliding, chunked: `heads` × (`key` + `value`) elements of every token (of the last `window`, where there is
     one). latent: one vector of `key` elements, which every rank has whole, and `index` bytes of an indexer.
-    state: `conv` (three numbers: heads' channels cut by tensor parallelism, in elements) and `ssm` elements, once for
-    each sequence.
+    state: `channels` of a convolution over `kernel` tokens and a `recurrent` matrix, once for each sequence.
     """
 
-    kind: Literal["full", "sliding", "chunked", "latent", "state"]
+    kind: Kind
     heads: int = 0
     key: int = 0
     value: int = 0
@@ -92,4 +92,5 @@ class Shape(Struct, frozen=True):
     """Multi-token prediction: layers that load where they draft, and not otherwise."""
     latent_heads: tuple[int, int, int] | None = None
     """Latent attention: kv_lora_rank, and a head's elements without rope and of the value."""
-    notes: tuple[str, ...] = ()
+    ssm_dtype: str = "auto"
+    """Of a recurrent state, where config.json or the engine's own rule for the architecture says it."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
 
 from msgspec import Struct
 
+from llmdeploy.memory.allocator import waste
 from llmdeploy.memory.model import Adapters, Line, Split
-from llmdeploy.memory.scheme import Scheme
-from llmdeploy.memory.shape import Layer, Part, Shape
+from llmdeploy.memory.scheme import Format, Scheme
+from llmdeploy.memory.shape import Part, Shape
 
 GIB = 1 << 30
+_FUSED = re.compile(r"(?:(q|k|v)_proj|(gate|up)_proj|in_proj_(?:qkv|z))$")
+"""What engines load into one tensor: queries, keys and values; gate and up; the inputs of a gated delta net."""
 
 
 class Loading(Struct, frozen=True):
@@ -27,10 +31,11 @@ class Loading(Struct, frozen=True):
     pad_experts: tuple[int, int] = (1, 1)
     """MXFP4: an expert's slice is a multiple of these, intermediate and hidden."""
     tower: bool = True
-    tower_ranks: int = 1
     absorb: bool = False
     """Latent attention: copies of kv_b_proj in the model's dtype, made after loading."""
     drafting: bool = False
+    """Layers of multi-token prediction are loaded, too."""
+    rope_width: float = 2.0
 
 
 def stages(layers: int, pipeline: int) -> tuple[range, ...]:
@@ -49,71 +54,96 @@ def stages(layers: int, pipeline: int) -> tuple[range, ...]:
     return tuple(found)
 
 
-def weigh(
-    shape: Shape, loading: Loading, split: Split, layers: range, adapters: Adapters | None = None
-) -> tuple[Line, ...]:
+def weigh(shape: Shape, loading: Loading, split: Split, layers: range) -> tuple[Line, ...]:
     """Return the lines of one rank of a stage; `layers` are those that it holds."""
     cut = Cut(loading, split.tensor)
     first, last = layers.start == 0, layers.stop == len(shape.layers)
-    sums: dict[str, float] = {}
+    bulk = Bulk(cut)
     for index in layers:
-        for part in shape.layers[index].parts:
-            name = "experts" if part.expert else "layers"
-            sums[name] = sums.get(name, 0.0) + cut.size(part, f"layers.{index}.{part.module}")
+        bulk.layer(shape.layers[index].parts, f"layers.{index}")
+    cutting = f", 1/{split.tensor} of each" if split.tensor > 1 else ""
+    how = loading.scheme.name if loading.scheme.name != "plain" else f"{loading.width:g} bytes a parameter"
     lines = [
-        _line(
-            "layers",
-            sums,
-            f"layers {layers.start}–{layers.stop - 1}: attention, MLPs, norms ({_how(loading)})",
-            split,
-        )
+        Line("weights", bulk.dense / GIB, f"{_named(layers)}: attention, MLPs and norms ({how}){cutting}")
     ]
-    if shape.moe and "experts" in sums:
-        lines.append(_line("experts", sums, _experts(shape, loading), split))
+    if bulk.experts:
+        lines.append(Line("weights", bulk.experts / GIB, _experts(shape, loading)))
     ends = list(_ends(shape, first, last))
     if ends:
         size = sum(cut.size(part, part.module) for part in ends)
-        names = " and ".join(part.module for part in ends if part.along == "vocab") or "norms"
-        lines.append(
-            Line(
-                "weights",
-                size / GIB,
-                f"{names}: {shape.vocab} entries of {shape.hidden}, padded to {loading.pad_vocab}, not quantized",
-            )
-        )
+        tables = [part.module for part in ends if part.along == "vocab"]
+        entries = f"{shape.vocab} entries of {shape.hidden}, padded to {loading.pad_vocab}"
+        rule = f"{' and '.join(tables)}: {entries}{cutting}" if tables else "the last norm"
+        lines.append(Line("weights", size / GIB, rule))
     if shape.vision and loading.tower and first:
         size = sum(cut.tower(part) for part in shape.vision)
-        lines.append(Line("weights", size / GIB, "the vision tower and what joins it to the language model"))
-    if shape.rope:
-        lines.append(
-            Line(
-                "weights",
-                shape.rope * loading.width / GIB,
-                "rope: a table of sines and cosines over the model's whole context, on every rank",
-            )
-        )
-    if loading.absorb and shape.latent_heads is not None:
-        lora, nope, value = shape.latent_heads
-        many = sum(1 for i in layers if (cache := shape.layers[i].cache) and cache.kind == "latent")
-        size = 2 * lora * shape.heads / split.tensor * (nope + value) * many
-        lines.append(
-            Line(
-                "weights",
-                size / GIB,
-                "latent attention: W_UK and W_UV, copies of kv_b_proj made after loading",
-            )
-        )
+        lines.append(Line("weights", size / GIB, "the vision tower, and what joins it to the language model"))
     if loading.drafting and last and shape.drafter:
         size = sum(cut.size(part, f"mtp.{part.module}") for layer in shape.drafter for part in layer.parts)
         lines.append(Line("weights", size / GIB, "the layers of multi-token prediction, which draft"))
-    if adapters is not None:
-        size = adapters.slots * adapters.rank * _adapted(shape, layers, split.tensor) * loading.width
+    if bulk.lost:
         lines.append(
-            Line(
-                "weights", size / GIB, f"LoRA: {adapters.slots} slots of rank {adapters.rank}, filled or not"
-            )
+            Line("weights", bulk.lost / GIB, "PyTorch's allocator: large tensors take steps of 2 MiB")
         )
-    return tuple(lines)
+    return (*lines, *beside(shape, loading, split, layers))
+
+
+def beside(shape: Shape, loading: Loading, split: Split, layers: range) -> Iterator[Line]:
+    """Yield what a rank holds that no checkpoint contains."""
+    if shape.rope:
+        size = shape.rope * loading.rope_width
+        yield Line("weights", size / GIB, "rope: sines and cosines of every position, on every rank")
+    if loading.absorb and shape.latent_heads is not None:
+        lora, nope, value = shape.latent_heads
+        many = sum(
+            1 for i in layers if (cache := shape.layers[i].cache) is not None and cache.kind == "latent"
+        )
+        size = 2 * lora * shape.heads / split.tensor * (nope + value) * many
+        yield Line(
+            "weights", size / GIB, "latent attention: W_UK and W_UV, copies of kv_b_proj made after loading"
+        )
+
+
+def adapted(shape: Shape, adapters: Adapters, loading: Loading, split: Split, layers: range) -> Line:
+    """Return what LoRA reserves: the first matrix of a pair is whole where outputs are cut, and the reverse."""
+    total = 0.0
+    for index in layers:
+        for part in shape.layers[index].parts:
+            if part.linear and not part.expert:
+                total += part.into / (split.tensor if part.along == "in" else 1)
+                total += part.out / (split.tensor if part.along in ("out", "heads") else 1)
+    size = adapters.slots * adapters.rank * total * loading.width
+    return Line("weights", size / GIB, f"LoRA: {adapters.slots} slots of rank {adapters.rank}, filled or not")
+
+
+class Bulk:
+    """Sums of layers: bytes of experts and of the rest, and what the allocator loses behind them."""
+
+    def __init__(self, cut: Cut) -> None:
+        self.cut, self.dense, self.experts, self.lost = cut, 0.0, 0.0, 0.0
+        self._seen: dict[tuple[Part, str | None], tuple[float, float]] = {}
+
+    def layer(self, parts: tuple[Part, ...], path: str) -> None:
+        tensors: dict[str, float] = {}
+        for part in parts:
+            size, raw = self._size(part, f"{path}.{part.module}")
+            if part.expert:
+                self.experts += size
+            else:
+                self.dense += size
+            fused = _FUSED.sub(
+                lambda found: "qkv" if found[1] else "gate_up" if found[2] else "in", part.module
+            )
+            tensors[fused] = tensors.get(fused, 0.0) + raw
+        self.lost += sum(waste(size) for size in tensors.values())
+
+    def _size(self, part: Part, path: str) -> tuple[float, float]:
+        """Return the bytes, and those of the values alone: scales are tensors of their own."""
+        format = self.cut.loading.scheme.of(part, path)
+        key = (part, format.name if format else None)
+        if key not in self._seen:
+            self._seen[key] = self.cut.sized(part, format), self.cut.values(part, format)
+        return self._seen[key]
 
 
 class Cut(Struct, frozen=True):
@@ -124,12 +154,20 @@ class Cut(Struct, frozen=True):
 
     def size(self, part: Part, path: str) -> float:
         """Return its bytes."""
-        format = self.loading.scheme.of(part, path)
+        return self.sized(part, self.loading.scheme.of(part, path))
+
+    def sized(self, part: Part, format: Format | None) -> float:
         out, into, count = self.slice(part)
-        if format is not None and format.name == "mxfp4" and part.expert:
-            out, into = self._padded(part, out, into)
-        width = part.width or self.loading.width
-        return count * (format.size(out, into) if format is not None else out * into * width)
+        if format is None:
+            return count * out * into * (part.width or self.loading.width)
+        return count * format.size(*self.padded(part, format, out, into))
+
+    def values(self, part: Part, format: Format | None) -> float:
+        out, into, count = self.slice(part)
+        if format is None:
+            return count * out * into * (part.width or self.loading.width)
+        out, into = self.padded(part, format, out, into)
+        return count * out * into * format.bits / 8
 
     def slice(self, part: Part) -> tuple[float, float, float]:
         """Return outputs, inputs and copies."""
@@ -151,10 +189,12 @@ class Cut(Struct, frozen=True):
         return out, into, count
 
     def tower(self, part: Part) -> float:
-        ranks = self.loading.tower_ranks if part.along in ("out", "in") else 1
+        ranks = self.tensor if part.along in ("out", "in") else 1
         return part.out * part.into * part.count * self.loading.width / ranks
 
-    def _padded(self, part: Part, out: float, into: float) -> tuple[float, float]:
+    def padded(self, part: Part, format: Format, out: float, into: float) -> tuple[float, float]:
+        if format.name != "mxfp4" or not part.expert:
+            return out, into
         inner, hidden = self.loading.pad_experts
         if part.along == "out":  # gate and up: two slices of the intermediate size, over the hidden size
             return 2 * _up(out / 2, inner), _up(into, hidden)
@@ -166,6 +206,7 @@ def _up(size: float, multiple: int) -> float:
 
 
 def _ends(shape: Shape, first: bool, last: bool) -> Iterator[Part]:
+    """Yield what stands before the first layer and after the last; a tied embedding is on both stages."""
     if first:
         yield shape.embedding
         yield from shape.ends
@@ -177,32 +218,13 @@ def _ends(shape: Shape, first: bool, last: bool) -> Iterator[Part]:
         yield from shape.last
 
 
-def _adapted(shape: Shape, layers: range, tensor: int) -> float:
-    """Return the parameters of a LoRA of rank 1: its first matrix is whole where outputs are cut, and the reverse."""
-    total = 0.0
-    for index in layers:
-        for part in shape.layers[index].parts:
-            if part.linear and not part.expert:
-                total += part.into / (tensor if part.along == "in" else 1)
-                total += part.out / (tensor if part.along in ("out", "heads") else 1)
-    return total
-
-
-def _line(name: str, sums: Mapping[str, float], rule: str, split: Split) -> Line:
-    cut = f", 1/{split.tensor} of each" if split.tensor > 1 else ""
-    return Line("weights", sums.get(name, 0.0) / GIB, rule + cut)
-
-
-def _how(loading: Loading) -> str:
-    return loading.scheme.name if loading.scheme.name != "plain" else f"{loading.width:g} bytes a parameter"
+def _named(layers: range) -> str:
+    return f"layers {layers.start}–{layers.stop - 1}" if len(layers) > 1 else f"layer {layers.start}"
 
 
 def _experts(shape: Shape, loading: Loading) -> str:
-    assert shape.moe is not None
-    how = "whole experts" if loading.whole_experts else "a slice of each expert"
-    shared = f": {how} on each of {loading.expert_ranks} ranks" if loading.expert_ranks > 1 else ""
-    return f"{shape.moe.experts} experts a layer{shared}"
-
-
-def drafter_caches(shape: Shape) -> tuple[Layer, ...]:
-    return shape.drafter
+    many = shape.moe.experts if shape.moe else 0
+    if loading.expert_ranks == 1:
+        return f"{many} experts a layer"
+    how = "a share of the experts" if loading.whole_experts else "a slice of each expert"
+    return f"{many} experts a layer: {how} on each of {loading.expert_ranks} ranks"

@@ -56,7 +56,7 @@ WORDS = {
 }
 
 
-class Unstated(Exception):
+class UnstatedError(Exception):
     """What a point does not say, or a model that the catalog does not have."""
 
 
@@ -64,7 +64,7 @@ def question(row: Row) -> Question:
     """Return the question; None of its settings is taken from what the engine printed."""
     split = Split(row.get("tp") or 1, row.get("pp") or 1, decode_context=row.get("dcp") or 1)
     if "tp" not in row or row["tp"] is None:
-        raise Unstated("tp: the point does not state it")
+        raise UnstatedError("tp: the point does not state it")
     return Question(
         engine=str(row["engine"]),
         version=version(row.get("version")),
@@ -111,7 +111,7 @@ def card(row: Row) -> Card:
         )
     if total:
         return Card("nvidia", float(total), None, name)
-    raise Unstated(f"card: `{name}` is no card with a known memory")
+    raise UnstatedError(f"card: `{name}` is no card with a known memory")
 
 
 def model(row: Row) -> Model:
@@ -119,7 +119,7 @@ def model(row: Row) -> Model:
     for name in names:
         if (found := _model(name, row.get("quant"))) is not None:
             return found
-    raise Unstated(f"model: `{names[0]}` is not in the catalog")
+    raise UnstatedError(f"model: `{names[0]}` is not in the catalog")
 
 
 def _model(name: str, quant: Any) -> Model | None:
@@ -187,7 +187,7 @@ def _quantized(config: Row, word: Any) -> dict[str, Any]:
     if word == "fp8":
         return {}
     if word not in SCHEMES:
-        raise Unstated(f"quantization: `{word}` says too little")
+        raise UnstatedError(f"quantization: `{word}` says too little")
     return {"quantization_config": SCHEMES[word]}
 
 

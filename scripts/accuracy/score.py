@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from statistics import median
 from typing import Any
 
-from asked import Unstated, question
+from asked import UnstatedError, question
 
 from llmdeploy.memory.model import Ledger, Verdict
 from llmdeploy.registry import ENGINES
@@ -43,7 +43,7 @@ def judged(row: Row) -> dict[str, Any]:
 def _ledger(row: Row) -> Ledger:
     try:
         return ENGINES.get(str(row["engine"])).memory(question(row))
-    except Unstated as why:
+    except UnstatedError as why:
         return Ledger(Verdict.UNKNOWN, reason=str(why))
 
 

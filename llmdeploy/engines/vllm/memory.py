@@ -12,41 +12,21 @@ from importlib.resources import files
 
 from msgspec import Struct
 
-from llmdeploy.catalog.versions import order, within
-from llmdeploy.memory.architecture import shape
+from llmdeploy.catalog.versions import within
+from llmdeploy.engines.vllm.profile import activation, graphs
+from llmdeploy.memory.cards import traits
 from llmdeploy.memory.constants import Constants, constants
-from llmdeploy.memory.kv import Pool, Storage, pool
+from llmdeploy.memory.errors import UnmodelledError
+from llmdeploy.memory.kv import Storage
 from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
-from llmdeploy.memory.scheme import WIDTHS, Scheme, scheme
-from llmdeploy.memory.shape import Shape
-from llmdeploy.memory.unmodelled import Unmodelled
+from llmdeploy.memory.scheme import WIDTHS
+from llmdeploy.memory.stage import Read, Stage, read, staged
 from llmdeploy.memory.verdict import judge
-from llmdeploy.memory.weights import GIB, Loading, stages, weigh
-
-_FABRIC = (
-    "a100",
-    "h100",
-    "h200",
-    "b200",
-    "gb200",
-    "b300",
-    "gb300",
-    "mi300x",
-    "mi325x",
-    "mi355x",
-    "a800",
-    "h800",
-    "h20",
-)
-
-
-@cache
-def table() -> Constants:
-    return constants(json.loads((files(__package__) / "memory.json").read_bytes()))
+from llmdeploy.memory.weights import GIB, Loading
 
 
 class Taken(Struct, frozen=True):
-    """The settings that hold, stated or not."""
+    """The settings that hold, stated or not, and the constants of this release and card."""
 
     version: str
     fraction: float
@@ -54,259 +34,180 @@ class Taken(Struct, frozen=True):
     concurrency: int
     batch_tokens: int
     traits: frozenset[str]
-    v0: bool
+    rows: Constants
+
+    def value(self, name: str) -> float:
+        return self.rows.value(name, self.version, self.traits)
+
+    @property
+    def v0(self) -> bool:
+        """Whether it is the engine before 0.8, whose first rank samples alone, and which has no hybrid caches."""
+        return within(self.version, None, "0.8")
+
+
+@cache
+def table() -> Constants:
+    return constants(json.loads((files(__package__) / "memory.json").read_bytes()))
 
 
 def memory(question: Question) -> Ledger:
     """Answer a question; what is not modelled comes back as UNKNOWN with its reason."""
     try:
-        return _ledger(question)
-    except Unmodelled as stop:
+        if question.card.vendor == "cpu":
+            raise UnmodelledError("card", "no share of a card is taken on a CPU")
+        known = read(question)
+        taken = settle(question, known)
+        loading, storage = _loading(question, known, taken), _storage(question, known, taken)
+        stages = staged(question, known, loading, storage)
+    except UnmodelledError as stop:
         return Ledger(Verdict.UNKNOWN, reason=str(stop))
+    ranks = [
+        _rank(question, known, taken, stage, rank)
+        for _ in range(question.split.data)
+        for stage in stages
+        for rank in range(question.split.tensor)
+    ]
+    return _answer(question, known, taken, stages, ranks)
 
 
-def _ledger(question: Question) -> Ledger:
-    if question.card.vendor == "cpu":
-        raise Unmodelled("card", "a CPU's memory is not divided by this equation")
-    made = shape(question.model.config)
-    scheme_ = scheme(question.model.config, _runtime(question))
-    taken = settle(question, made)
-    width = float(WIDTHS.get(question.dtype if question.dtype != "auto" else made.dtype, 2))
-    loading = _loading(question, made, scheme_, width)
-    storage = _storage(question, made, scheme_, width, taken)
-    total = question.card.memory_gib
-    requested = total * taken.fraction
-    ranks: list[Rank] = []
-    pools: list[Pool] = []
-    split = question.split
-    for stage, layers in enumerate(stages(len(made.layers), split.pipeline)):
-        last = stage == split.pipeline - 1
-        lines = weigh(made, loading, split, layers, question.adapters)
-        caches = [c for i in layers if (c := made.layers[i].cache) is not None]
-        if loading.drafting and last:
-            caches += [layer.cache for layer in made.drafter if layer.cache is not None]
-        pools.append(pool(caches, split.tensor, storage))
-        for rank in range(split.tensor):
-            sampling = last and (rank == 0 or not taken.v0)
-            ranks.append(_rank(question, made, taken, lines, stage, rank, requested, sampling, width))
-    ranks *= 1
-    return _answer(question, taken, ranks, pools, requested, storage)
-
-
-def settle(question: Question, made: Shape) -> Taken:
+def settle(question: Question, known: Read) -> Taken:
     """Decide what llm.yaml leaves to the engine."""
-    rows = table()
+    rows, made = table(), known.shape
     version = question.version or rows.newest
-    v0 = within(version, None, "0.8")
-    card = question.card
-    traits = {f"vendor-{card.vendor}"}
-    fabric = any((card.id or card.name.lower()).startswith(name) for name in _FABRIC)
-    traits |= {"fabric"} if fabric else set()
-    traits |= {"many"} if question.split.tensor > 1 else set()
-    traits |= {"four"} if question.split.tensor > 2 else set()
-    traits |= {"stages"} if question.split.pipeline > 1 and question.split.tensor == 1 else set()
-    traits |= {"moe"} if made.moe else set()
-    held_back = "a100" in (card.id or card.name.lower()) or (card.id or "") == "gb10"
-    traits |= {"large"} if card.memory_gib >= 70 and not held_back else set()
-    traits |= {"huge"} if card.memory_gib >= 160 else set()
+    has = set(traits(question.card, question.split))
+    has |= {"moe"} if made.moe else set()
+    if made.family == "gpt-oss" and _triton(question, version):
+        has.add("triton")
     context = question.context or made.max_context
     if context is None:
-        raise Unmodelled("config", "config.json states no context, and neither does llm.yaml")
-    batch = question.batch_tokens or rows.whole("batch_tokens", version, traits)
-    if v0 and question.batch_tokens is None and context <= 32768:
-        batch = max(context, batch)
-    concurrency = question.concurrency or rows.whole("concurrency", version, traits)
-    fraction = question.fraction if question.fraction is not None else rows.value("fraction", version)
-    return Taken(version, fraction, context, concurrency, max(batch, 1), frozenset(traits), v0)
-
-
-def _runtime(question: Question) -> str | None:
-    return question.quantization
-
-
-def _loading(question: Question, made: Shape, scheme_: Scheme, width: float) -> Loading:
-    split = question.split
-    experts = split.tensor * split.data
-    version = question.version or table().newest
-    marlin = question.options is not None and question.options.get("moe-backend") == "marlin"
-    return Loading(
-        scheme=scheme_,
-        width=width,
-        expert_ranks=experts,
-        whole_experts=split.expert,
-        pad_experts=(128, 256) if marlin or not _triton(question, version) else (64, 128),
-        tower=not _text_only(question),
-        tower_ranks=split.tensor,
-        absorb=order(version) >= order("0.7"),
-        drafting=question.drafter is not None and question.drafter.method == "mtp",
+        raise UnmodelledError("config", "config.json states no context, and neither does the question")
+    batch = question.batch_tokens or rows.whole("batch_tokens", version, has)
+    if within(version, None, "0.8") and question.batch_tokens is None and context <= 32768:
+        batch = max(context, batch)  # V0 does not chunk prompts up to this length
+    return Taken(
+        version,
+        question.fraction if question.fraction is not None else rows.value("fraction", version, has),
+        context,
+        question.concurrency or rows.whole("concurrency", version, has),
+        batch,
+        frozenset(has),
+        rows,
     )
 
 
 def _triton(question: Question, version: str) -> bool:
-    """Hopper's kernel for MXFP4 (OAI's, in Triton) swizzles what Marlin pads."""
-    stated = (question.options or {}).get("moe-backend")
-    return stated == "triton" or (stated is None and question.card.capability == "9.0")
+    """Tell whether experts in MXFP4 have Triton's layout, and no workspace."""
+    backend = (question.options or {}).get("moe-backend")
+    if backend is not None:
+        return bool(backend == "triton")
+    return question.card.capability == "9.0" and table().value("mxfp4_triton", version) > 0
 
 
-def _text_only(question: Question) -> bool:
-    return question.items is not None and not any(question.items.values())
+def _loading(question: Question, known: Read, taken: Taken) -> Loading:
+    split = question.split
+    return Loading(
+        scheme=known.scheme,
+        width=known.width,
+        # Experts are spread over all ranks of all data-parallel copies, in slices or whole.
+        expert_ranks=split.tensor * split.data,
+        whole_experts=split.expert,
+        pad_experts=(int(taken.value("mxfp4_inner")), int(taken.value("mxfp4_hidden"))),
+        tower=question.items is None or any(question.items.values()),
+        absorb=True,
+        drafting=question.drafter is not None and question.drafter.method == "mtp",
+        rope_width=known.width,
+    )
 
 
-def _storage(question: Question, made: Shape, scheme_: Scheme, width: float, taken: Taken) -> Storage:
+def _storage(question: Question, known: Read, taken: Taken) -> Storage:
     options = question.options or {}
-    stated = question.kv_dtype if question.kv_dtype != "auto" else scheme_.kv_dtype or "auto"
-    element = width if stated == "auto" else float(WIDTHS.get(stated, 1))
-    latent = {"fp8_ds_mla": 656.0, "nvfp4_ds_mla": 352.0}.get(stated)
-    drafter = question.drafter
+    stated = question.kv_dtype if question.kv_dtype != "auto" else known.scheme.kv_dtype
+    element = known.width if stated is None else float(WIDTHS.get(stated, 1))
+    aligned = question.prefix_caching and taken.value("aligned_states") > 0
     return Storage(
         element=element,
-        latent=latent,
-        conv=2.0,
-        ssm=float(WIDTHS.get(str(options.get("mamba-ssm-cache-dtype", "float32")), 4)),
-        block=question.block_size or 16,
-        align=128 if made.latent_heads is not None else 16,
-        drafted=drafter.tokens if drafter is not None else 0,
-        aligned_states=question.prefix_caching and order(taken.version) >= order("0.17"),
+        latent={"fp8_ds_mla": 656.0, "nvfp4_ds_mla": 352.0}.get(stated or ""),
+        conv=known.width,
+        ssm=float(WIDTHS.get(str(options.get("mamba-ssm-cache-dtype", known.shape.ssm_dtype)), known.width)),
+        block=question.block_size or int(taken.value("block")),
+        align=128 if known.shape.latent_heads is not None else 16,
+        drafted=question.drafter.tokens if question.drafter is not None else 0,
+        aligned_states=aligned,
         hybrid=not taken.v0 and options.get("disable-hybrid-kv-cache-manager") is not True,
     )
 
 
-def _rank(
-    question: Question,
-    made: Shape,
-    taken: Taken,
-    weights: tuple[Line, ...],
-    stage: int,
-    rank: int,
-    requested: float,
-    sampling: bool,
-    width: float,
-) -> Rank:
-    rows, version = table(), taken.version
-    activation = _activation(question, made, taken, sampling, width)
-    row = rows.row("nontorch", version, taken.traits)
-    nontorch = Line(
-        "nontorch", row.value, f"what the CUDA libraries allocate beside PyTorch [{row.label}]: {row.source}"
+def _rank(question: Question, known: Read, taken: Taken, stage: Stage, rank: int) -> Rank:
+    requested = question.card.memory_gib * taken.fraction
+    sampling = stage.last and not question.embed and (rank == 0 or not taken.v0)
+    peak = activation(question, known, taken, stage, sampling)
+    row = taken.rows.row("nontorch", taken.version, taken.traits)
+    beside = Line(
+        "nontorch", row.value, f"what CUDA's libraries take beside PyTorch [{row.label}]: {row.source}"
     )
-    graphs = 0.0
-    if not question.eager:
-        graphs = (
-            rows.value("graphs_base", version)
-            + rows.value("graphs_layer", version) * len(made.layers) / question.split.pipeline
-        )
-    charged = graphs if rows.value("graphs_charged", version) else 0.0
-    drawn = Line(
-        "cuda_graphs",
-        graphs,
-        "no graphs: eager"
-        if question.eager
-        else "graphs, estimated before the cache is sized"
-        if charged
-        else "graphs, captured on top of the fraction",
-    )
-    weight = sum(line.gib for line in weights)
-    peak = sum(line.gib for line in activation)
+    drawn = graphs(question, taken, stage)
+    charged = drawn.gib if taken.value("graphs_charged") else 0.0
+    act = sum(line.gib for line in peak)
     if question.kv_bytes is not None:
-        kv = question.kv_bytes / GIB
-        rule = "the pool that `kv_bytes` pins"
+        kv = Line("kv", question.kv_bytes / GIB, "the pool that `kv_bytes` pins, whatever the share")
     else:
-        kv = requested - weight - peak - row.value - charged
-        rule = f"Available KV cache memory: {taken.fraction:g} of {question.card.memory_gib:g} GiB, less the lines above"
-    lines = (*weights, *activation, nontorch, drawn, Line("kv", kv, rule))
-    return Rank(stage, rank, weight, peak, row.value, graphs, kv, lines)
-
-
-def _activation(
-    question: Question, made: Shape, taken: Taken, sampling: bool, width: float
-) -> tuple[Line, ...]:
-    """The peak of the run that vLLM profiles: a full batch through the layers, then the sampler over its last rows."""
-    rows, version = table(), taken.version
-    tensor, tokens = question.split.tensor, taken.batch_tokens
-    wide = max(made.intermediate, (made.moe.intermediate * made.moe.per_token) if made.moe else 0)
-    hidden = made.hidden
-    forward = tokens * width * (3 * wide / tensor + rows.value("forward_hidden", version) * hidden)
-    lines = []
-    if made.moe is not None and not (made.family == "gpt-oss" and _triton(question, version)):
-        inner = made.moe.intermediate / tensor
-        size = tokens * made.moe.per_token * width * (max(2 * inner, hidden) + max(inner, hidden))
-        lines.append(
-            Line(
-                "activation",
-                size / GIB,
-                f"the experts' workspace: {tokens} tokens × {made.moe.per_token} experts",
-            )
-        )
-    picked = 0.0
-    rows_ = min(taken.concurrency, tokens)
-    if sampling:
-        vocab = -(-made.vocab // 64) * 64
-        picked = rows.value("sampler", version) * rows_ * vocab * 4 + (
-            0 if taken.v0 else 1.5 * tokens * hidden * width
-        )
-    if picked > forward:
-        rule = f"the sampler over {rows_} sequences (max_num_seqs) × {made.vocab} logits [F]"
-        lines.append(Line("activation", picked / GIB, rule))
-    else:
-        lines.append(
-            Line(
-                "activation", forward / GIB, f"{tokens} tokens (max_num_batched_tokens) through one layer [F]"
-            )
-        )
-    return tuple(lines)
+        left = requested - stage.weights_gib - act - row.value - charged
+        share = f"{taken.fraction:g} of {question.card.memory_gib:g} GiB"
+        kv = Line("kv", left, f"Available KV cache memory: {share}, less the lines above")
+    lines = (*stage.weights, *peak, beside, drawn, kv)
+    return Rank(stage.index, rank, stage.weights_gib, act, row.value, drawn.gib, kv.gib, lines)
 
 
 def _answer(
-    question: Question, taken: Taken, ranks: list[Rank], pools: list[Pool], requested: float, storage: Storage
+    question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...], ranks: list[Rank]
 ) -> Ledger:
-    rows = table()
-    in_flight = taken.batch_tokens * (
-        2
-        if question.split.pipeline == 1 and order(taken.version) >= order("0.14")
-        else question.split.pipeline
-    )
-    fewest: int | None = None
-    margin = None
-    per_request = 0
-    chosen = pools[0]
-    for rank in ranks:
-        held = pools[rank.stage]
-        blocks = (
-            int(rank.kv_gib * GIB // held.bytes_per_block) if rank.kv_gib > 0 and held.bytes_per_block else 0
-        )
-        need = held.blocks_of(taken.context, in_flight)
-        left = rank.kv_gib - (need + 1) * held.bytes_per_block / GIB
-        if margin is None or left < margin:
-            margin, per_request = left, int(need * held.bytes_per_block)
-        if fewest is None or blocks < fewest:
-            fewest, chosen = blocks, held
-    assert margin is not None and fewest is not None
-    need = chosen.blocks_of(taken.context, in_flight)
-    at_once = fewest / need if need else 0.0
+    batches = int(taken.value("batches")) + question.split.pipeline - 1
+    in_flight = taken.batch_tokens * batches
+    needs = [stage.pool.blocks_of(taken.context, in_flight) for stage in stages]
+    blocks, tightest = min((_blocks(rank, stages[rank.stage]), rank.stage) for rank in ranks)
+    # One block is never given out (_check_enough_kv_cache_memory).
+    margins = [
+        rank.kv_gib - (needs[rank.stage] + 1) * stages[rank.stage].pool.bytes_per_block / GIB
+        for rank in ranks
+    ]
+    pool, need = stages[tightest].pool, needs[tightest]
+    at_once = blocks / need if need else float(taken.concurrency)
     copies = max(question.split.decode_context, 1)
-    if len(chosen.groups) == 1 or order(taken.version) < order("0.22"):
-        tokens = fewest // len(chosen.groups) * chosen.block
-    else:
+    if len(pool.groups) > 1 and taken.value("printed_at_length"):
         tokens = int(at_once * taken.context)
-    short = chosen.blocks_of(1, 1) or 1
-    free = question.card.memory_gib - rows.value("context", taken.version, taken.traits) - question.used_gib
-    if not taken.v0 and question.kv_bytes is None and free < requested:
-        verdict, margin = Verdict.NO, min(margin, free - requested)
-        reason = f"startup: {free:.2f} GiB are free when vLLM starts, and it asks for {requested:.2f}"
     else:
-        verdict, reason = judge(margin, question.card.memory_gib), None
+        tokens = blocks // max(len(pool.groups), 1) * pool.block
+    requested = question.card.memory_gib * taken.fraction
+    margin, verdict, reason = min(margins), None, None
+    free = question.card.memory_gib - taken.value("context") - question.used_gib
+    if question.kv_bytes is not None:
+        worst = min(
+            free - (rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib)
+            for rank in ranks
+        )
+        margin = min(margin, worst)
+    elif not taken.v0 and free < requested:
+        margin, verdict = min(margin, free - requested), Verdict.NO
+        reason = f"free-memory: {free:.2f} GiB are free at the start, and vLLM asks for {requested:.2f}"
     return Ledger(
-        verdict,
+        verdict or judge(margin, question.card.memory_gib),
         margin_gib=margin,
         usable_gib=requested,
         ranks=tuple(ranks),
         kv_tokens=tokens * copies,
         requests_at_context=at_once * copies,
-        max_sequences=min(taken.concurrency, fewest // short),
-        bytes_per_token=int(chosen.bytes_per_token),
+        max_sequences=min(taken.concurrency, blocks // max(pool.blocks_of(1, 1), 1)),
+        bytes_per_token=int(pool.bytes_per_token),
         reason=reason,
         context=taken.context,
         concurrency=taken.concurrency,
         batch_tokens=taken.batch_tokens,
         fraction=taken.fraction,
-        kv_bytes_per_request=per_request,
+        kv_bytes_per_request=int(need * pool.bytes_per_block),
+        notes=known.notes,
     )
+
+
+def _blocks(rank: Rank, stage: Stage) -> int:
+    size = stage.pool.bytes_per_block
+    return int(rank.kv_gib * GIB // size) if rank.kv_gib > 0 and size else 0

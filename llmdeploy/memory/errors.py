@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Unmodelled(Exception):
+class UnmodelledError(Exception):
     """`rule` is the id that a reason begins with; the text is for people."""
 
     def __init__(self, rule: str, text: str) -> None:

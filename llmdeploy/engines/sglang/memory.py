@@ -1,0 +1,270 @@
+"""SGLang's start-up equation: a share of what is free before loading holds weights and KV cache; the rest is for the run.
+
+Source: SGLang 0.5.23, srt/mem_cache/kv_cache_configurator.py (_profile_available_bytes, _handle_max_mamba_cache) and
+srt/arg_groups/memory_hook.py. It prints GB and means GiB.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+
+from msgspec import Struct
+
+from llmdeploy.memory.cards import traits
+from llmdeploy.memory.constants import Constants, constants
+from llmdeploy.memory.errors import UnmodelledError
+from llmdeploy.memory.kv import Storage, state_bytes, token_bytes
+from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
+from llmdeploy.memory.scheme import WIDTHS
+from llmdeploy.memory.stage import Read, Stage, read, staged
+from llmdeploy.memory.verdict import judge
+from llmdeploy.memory.weights import GIB, Loading
+
+
+class Taken(Struct, frozen=True):
+    """The settings that hold, and the constants of this release and card."""
+
+    version: str
+    context: int
+    batch_tokens: int
+    graph_batch: int
+    traits: frozenset[str]
+    rows: Constants
+
+    def value(self, name: str) -> float:
+        return self.rows.value(name, self.version, self.traits)
+
+
+class Tokens(Struct, frozen=True):
+    """A rank's pool: what a token takes, where layers with a window keep `ratio` of all tokens, and states."""
+
+    full: float
+    windowed: float
+    ratio: float
+    state: float
+
+    @property
+    def each(self) -> float:
+        return self.full + self.windowed * self.ratio
+
+
+@cache
+def table() -> Constants:
+    return constants(json.loads((files(__package__) / "memory.json").read_bytes()))
+
+
+def memory(question: Question) -> Ledger:
+    """Answer a question; what is not modelled comes back as UNKNOWN with its reason."""
+    try:
+        if question.card.vendor == "cpu":
+            raise UnmodelledError("card", "no share of a card is taken on a CPU")
+        known = read(question)
+        taken = settle(question, known)
+        storage = _storage(question, known)
+        stages = staged(question, known, _loading(question, known), storage)
+    except UnmodelledError as stop:
+        return Ledger(Verdict.UNKNOWN, reason=str(stop))
+    return _answer(question, known, taken, stages, storage)
+
+
+def settle(question: Question, known: Read) -> Taken:
+    """Decide what llm.yaml leaves to the engine."""
+    rows, split, size = table(), question.split, question.card.memory_gib
+    version = question.version or rows.newest
+    has = set(traits(question.card, split)) - {"four"} | ({"moe"} if known.shape.moe else set())
+    has |= {f"under{limit}" for limit in (20, 35, 60, 160) if size < limit} | (
+        {"over60"} if size > 60 else set()
+    )
+    has |= {
+        name
+        for name, many in (("two", 2), ("four", 4), ("eight", 8), ("sixteen", 16))
+        if split.tensor >= many
+    }
+    context = question.context or known.shape.max_context
+    if context is None:
+        raise UnmodelledError("config", "config.json states no context, and neither does the question")
+    batch = question.batch_tokens or rows.whole("batch_tokens", version, has)
+    graphs = rows.whole("graph_batch", version, has)
+    graphs = 0 if question.eager else min(graphs, question.concurrency or graphs)
+    return Taken(version, context, batch, graphs, frozenset(has), rows)
+
+
+def fraction(question: Question, known: Read, taken: Taken) -> float:
+    """Return mem_fraction_static: what is stated, or what SGLang computes."""
+    if question.fraction is not None:
+        return question.fraction
+    if fixed := taken.value("fraction"):
+        return fixed
+    reserved = taken.value("reserved_base") + taken.value("reserved_token") * max(taken.batch_tokens, 2048)
+    reserved += question.split.tensor * question.split.pipeline / 8 * 1024
+    reserved += taken.value("reserved_graph") * taken.graph_batch
+    reserved += (
+        taken.value("reserved_latent") if known.shape.latent_heads is not None and not question.eager else 0
+    )
+    reserved = max(reserved, taken.value("reserved_least"))
+    share = round(1 - reserved / (question.card.memory_gib * 1024), 3)
+    return share * (0.95 if known.shape.vision else 1.0)
+
+
+def _loading(question: Question, known: Read) -> Loading:
+    split = question.split
+    return Loading(
+        scheme=known.scheme,
+        width=known.width,
+        expert_ranks=split.tensor,
+        whole_experts=split.expert,
+        pad_experts=(128, 256),
+        tower=question.items is None or any(question.items.values()),
+        absorb=True,
+        drafting=question.drafter is not None and question.drafter.method == "mtp",
+        rope_width=4.0,  # srt/layers/rotary_embedding: fp32
+    )
+
+
+def _storage(question: Question, known: Read) -> Storage:
+    options = question.options or {}
+    stated = question.kv_dtype if question.kv_dtype != "auto" else known.scheme.kv_dtype
+    ssm = str(options.get("mamba-ssm-dtype", known.shape.ssm_dtype))
+    return Storage(
+        element=known.width if stated is None else float(WIDTHS.get(stated, 1)),
+        conv=known.width,
+        ssm=float(WIDTHS.get(ssm, 4)),
+        block=question.block_size or 1,
+        drafted=question.drafter.tokens if question.drafter is not None else 0,
+    )
+
+
+def _tokens(stage: Stage, question: Question, taken: Taken, storage: Storage) -> Tokens:
+    tensor = question.split.tensor
+    full = sum(token_bytes(c, tensor, storage) for c in stage.caches if c.kind in ("full", "latent"))
+    windowed = sum(token_bytes(c, tensor, storage) for c in stage.caches if c.kind in ("sliding", "chunked"))
+    state = sum(state_bytes(c, tensor, storage) for c in stage.caches if c.kind == "state")
+    if not full:  # one window for all layers is one pool
+        return Tokens(windowed, 0.0, 0.0, state)
+    return Tokens(full, windowed, taken.value("window_ratio"), state)
+
+
+def _answer(
+    question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...], storage: Storage
+) -> Ledger:
+    share = fraction(question, known, taken)
+    free = question.card.memory_gib - taken.value("context") - question.used_gib
+    ranks: list[Rank] = []
+    tokens, requests, margin, per_request, each = None, None, None, 0, 0
+    for stage in stages:
+        held = _tokens(stage, question, taken, storage)
+        left = free * share - stage.weights_gib if question.kv_bytes is None else question.kv_bytes / GIB
+        states, slots = 0.0, None
+        if held.state:
+            ratio = taken.value("state_ratio")
+            wanted = (
+                question.concurrency * taken.value("states_per_request") * held.state / GIB
+                if question.concurrency
+                else left
+            )
+            states = max(0.0, min(left * ratio / (1 + ratio), wanted))
+            slots = int(states * GIB // (held.state * taken.value("states_per_request")))
+        kv = left - states
+        lines = _lines(question, known, taken, stage, free, share, kv, states)
+        ranks += [
+            _rank(stage, rank, lines, left)
+            for _ in range(question.split.data)
+            for rank in range(question.split.tensor)
+        ]
+        fits = max(0, int(kv * GIB // held.each)) if held.each else taken.context
+        need = int(held.each * taken.context)
+        if tokens is None or fits < tokens:
+            tokens, per_request, each = fits, need, int(held.each)
+        requests = slots if requests is None or (slots is not None and slots < requests) else requests
+        short = kv - need / GIB
+        margin = short if margin is None else min(margin, short)
+    assert tokens is not None and margin is not None
+    most = int(
+        max(min(tokens / taken.context * 512, taken.value("requests_most")), taken.value("requests_least"))
+    )
+    running = min(
+        question.concurrency or most, tokens // 2 if tokens else 0, *(() if requests is None else (requests,))
+    )
+    outside = free * (1 - share) - max(rank.activation_gib + rank.cuda_graphs_gib for rank in ranks)
+    verdict, notes = judge(margin, question.card.memory_gib), known.notes
+    if verdict is Verdict.FITS and outside < 0:
+        verdict = Verdict.TIGHT
+        notes = (
+            *notes,
+            f"activations and graphs need {-outside:.2f} GiB more than mem_fraction_static leaves",
+        )
+    return Ledger(
+        verdict,
+        margin_gib=margin,
+        usable_gib=free,
+        ranks=tuple(ranks),
+        kv_tokens=tokens,
+        requests_at_context=tokens / taken.context,
+        max_sequences=running,
+        bytes_per_token=each,
+        context=taken.context,
+        concurrency=question.concurrency or running,
+        batch_tokens=taken.batch_tokens,
+        fraction=round(share, 4),
+        kv_bytes_per_request=per_request,
+        notes=notes,
+    )
+
+
+def _lines(
+    question: Question,
+    known: Read,
+    taken: Taken,
+    stage: Stage,
+    free: float,
+    share: float,
+    kv: float,
+    states: float,
+) -> tuple[Line, ...]:
+    made, tokens = known.shape, taken.batch_tokens
+    wide = made.intermediate if made.moe is None else max(made.intermediate, made.moe.intermediate)
+    size = (
+        tokens
+        * known.width
+        * (3 * wide / question.split.tensor + taken.value("forward_hidden") * made.hidden)
+    )
+    graphs = (
+        taken.value("graphs_base") + taken.value("graphs_layer") * len(stage.layers)
+        if taken.graph_batch
+        else 0.0
+    )
+    lines = [
+        *stage.weights,
+        Line(
+            "activation",
+            size / GIB,
+            f"a layer: {tokens} tokens (chunked_prefill_size), outside the share [F]",
+        ),
+        Line(
+            "nontorch", taken.value("context"), "CUDA, NCCL and cuBLAS, before SGLang looks what is free [M]"
+        ),
+        Line("cuda_graphs", graphs, f"graphs up to a batch of {taken.graph_batch}, outside the share [F]"),
+    ]
+    if states:
+        lines.append(Line("kv", states, "Mamba Cache: the states of running requests"))
+    rule = f"KV Cache: {share:.3f} of the {free:.2f} GiB that are free before loading, less the weights"
+    return (*lines, Line("kv", kv, rule))
+
+
+def _rank(stage: Stage, rank: int, lines: tuple[Line, ...], kv: float) -> Rank:
+    sums = {
+        term: sum(line.gib for line in lines if line.term == term)
+        for term in ("activation", "nontorch", "cuda_graphs")
+    }
+    return Rank(
+        stage.index,
+        rank,
+        stage.weights_gib,
+        sums["activation"],
+        sums["nontorch"],
+        sums["cuda_graphs"],
+        kv,
+        lines,
+    )

@@ -1,0 +1,71 @@
+"""What vLLM measures before it sizes the cache: the peak of one full batch, and the graphs that it will capture.
+
+Source: vLLM 0.33, v1/worker/gpu_model_runner.py (profile_run, profile_cudagraph_memory); the factors are fits to logs, in
+memory.yaml.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmdeploy.memory.model import Line, Question
+from llmdeploy.memory.stage import Read, Stage
+from llmdeploy.memory.weights import GIB
+
+if TYPE_CHECKING:
+    from llmdeploy.engines.vllm.memory import Taken
+
+
+def activation(
+    question: Question, known: Read, taken: Taken, stage: Stage, sampling: bool
+) -> tuple[Line, ...]:
+    """Return the peak of a batch of max_num_batched_tokens: the layers, or the sampler behind them, whichever is more."""
+    made, width, tokens = known.shape, known.width, taken.batch_tokens
+    lines = []
+    if made.moe is not None and "triton" not in taken.traits:
+        inner = made.moe.intermediate / question.split.tensor
+        each = max(2 * inner, made.hidden) + max(inner, made.hidden)
+        size = tokens * made.moe.per_token * width * each
+        visited = f"{tokens} tokens × {made.moe.per_token} experts"
+        lines.append(
+            Line("activation", size / GIB, f"the experts' workspace: {visited}, kept while sampling")
+        )
+    wide = made.intermediate if made.moe is None else max(made.intermediate, made.moe.intermediate)
+    forward = (
+        tokens * width * (3 * wide / question.split.tensor + taken.value("forward_hidden") * made.hidden)
+    )
+    rows = min(taken.concurrency, tokens)
+    picked = 0.0
+    if sampling:
+        vocab = -(-made.vocab // 64) * 64
+        picked = taken.value("sampler") * rows * vocab * 4
+        picked += 0 if taken.v0 else 1.5 * tokens * made.hidden * width
+    if picked > forward:
+        rule = f"the sampler: {rows} sequences (max_num_seqs) × {made.vocab} logits [F]"
+    else:
+        rule = f"a layer: {tokens} tokens (max_num_batched_tokens) × {wide} and {made.hidden} [F]"
+    lines.append(Line("activation", max(picked, forward) / GIB, rule))
+    if made.vision and stage.first and (question.items is None or any(question.items.values())):
+        lines.append(Line("activation", taken.value("vision"), "the vision tower, over the largest item [M]"))
+    return tuple(lines)
+
+
+def graphs(question: Question, taken: Taken, stage: Stage) -> Line:
+    """Return what CUDA graphs take, for as many batch sizes as are captured."""
+    if question.eager:
+        return Line("cuda_graphs", 0.0, "no graphs: eager")
+    most = min(2 * taken.concurrency, int(taken.value("graphs_largest")))
+    sizes = _sizes(most)
+    full = taken.value("graphs_base") + taken.value("graphs_layer") * len(stage.layers)
+    size = max(taken.value("graphs_least"), full * sizes / _sizes(int(taken.value("graphs_largest"))))
+    when = "taken off the cache" if taken.value("graphs_charged") else "captured on top of the share"
+    return Line("cuda_graphs", size, f"graphs of {sizes} batch sizes, {when} [F]")
+
+
+def _sizes(most: int) -> int:
+    """Count [1, 2, 4], every 8th below 256 and every 16th from there on."""
+    return (
+        sum(1 for n in (1, 2, 4) if n <= most)
+        + len(range(8, min(256, most + 1), 8))
+        + len(range(256, most + 1, 16))
+    )

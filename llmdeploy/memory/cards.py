@@ -1,0 +1,38 @@
+"""What the rows of an engine's constants ask of a card and of how a replica is spread."""
+
+from __future__ import annotations
+
+from llmdeploy.memory.model import Card, Split
+
+_NVLINK = (
+    "a100",
+    "a800",
+    "h100",
+    "h800",
+    "h20",
+    "h200",
+    "b200",
+    "b300",
+    "gb200",
+    "gb300",
+    "mi300",
+    "mi325",
+    "mi355",
+)
+"""Data centres' cards that are joined by NVLink or xGMI, and have workspaces for it."""
+
+
+def traits(card: Card, split: Split) -> frozenset[str]:
+    """Name what holds: `fabric`; `many` and `four` for tensor parallelism over 2 and over 4 or more; `stages`; `large` and
+    `huge`, as vLLM's get_batch_defaults divides cards."""
+    name = (card.id or card.name or "").lower()
+    slow = name.startswith(("a100", "a800", "gb10"))
+    found = {
+        "fabric": name.startswith(_NVLINK) and "pcie" not in name,
+        "many": split.tensor > 1,
+        "four": split.tensor > 2,
+        "stages": split.pipeline > 1 and split.tensor == 1,
+        "large": card.memory_gib >= 70 and not slow,
+        "huge": card.memory_gib >= 160,
+    }
+    return frozenset(name for name, holds in found.items() if holds)

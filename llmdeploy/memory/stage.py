@@ -1,0 +1,111 @@
+"""One pipeline stage of a replica: what its ranks hold of the weights, and how they divide the KV cache."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from llmdeploy.memory.architecture import shape
+from llmdeploy.memory.errors import UnmodelledError
+from llmdeploy.memory.headers import weigh_headers
+from llmdeploy.memory.kv import Pool, Storage, pool
+from llmdeploy.memory.model import Drafter, Line, Question
+from llmdeploy.memory.scheme import WIDTHS, Scheme, scheme
+from llmdeploy.memory.shape import Cache, Shape
+from llmdeploy.memory.weights import Loading, adapted, stages, weigh
+
+_NO_WEIGHTS = ("ngram", "suffix")
+_ESTIMATED = "the weights are computed from config.json, not read from the headers of the checkpoint"
+
+
+class Stage(Struct, frozen=True):
+    """`weights` are the lines of each of its ranks."""
+
+    index: int
+    first: bool
+    last: bool
+    layers: range
+    weights: tuple[Line, ...]
+    caches: tuple[Cache, ...]
+    pool: Pool
+
+    @property
+    def weights_gib(self) -> float:
+        return sum(line.gib for line in self.weights)
+
+
+class Read(Struct, frozen=True):
+    """A model's shape and scheme, as a question sets them."""
+
+    shape: Shape
+    scheme: Scheme
+    width: float
+    """Bytes of an element of the model's dtype."""
+    notes: tuple[str, ...] = ()
+
+
+def read(question: Question) -> Read:
+    """Read the model; what the engine quantizes while it loads is part of it."""
+    made = shape(question.model.config)
+    stated = question.dtype if question.dtype != "auto" else made.dtype
+    width = WIDTHS.get(stated)
+    if width is None:
+        raise UnmodelledError("dtype", f"`{stated}` is not modelled")
+    found = scheme(question.model.config, question.quantization)
+    _divisible(question, made)
+    notes = () if question.model.tensors is not None else (_ESTIMATED,)
+    return Read(made, found, float(width), notes)
+
+
+def _divisible(question: Question, made: Shape) -> None:
+    """Refuse what no engine starts with; a check of its own says more."""
+    tensor = question.split.tensor
+    if made.heads % tensor:
+        raise UnmodelledError("split", f"{made.heads} heads cannot be divided over {tensor} ranks")
+    if len(made.layers) < question.split.pipeline:
+        raise UnmodelledError(
+            "split", f"{len(made.layers)} layers are fewer than {question.split.pipeline} stages"
+        )
+
+
+def staged(question: Question, known: Read, loading: Loading, storage: Storage) -> tuple[Stage, ...]:
+    """Size every stage of one replica."""
+    made, split = known.shape, question.split
+    found = []
+    for index, layers in enumerate(stages(len(made.layers), split.pipeline)):
+        last = index == split.pipeline - 1
+        if question.model.tensors is not None and question.quantization is None:
+            lines = weigh_headers(question.model.tensors, made, loading, split, layers)
+        else:
+            lines = weigh(made, loading, split, layers)
+        caches = [cache for i in layers if (cache := made.layers[i].cache) is not None]
+        if question.adapters is not None:
+            lines = (*lines, adapted(made, question.adapters, loading, split, layers))
+        if question.drafter is not None and last:
+            drafted, further = _drafted(question.drafter, question, made, loading)
+            lines, caches = (*lines, *drafted), [*caches, *further]
+        found.append(
+            Stage(index, index == 0, last, layers, lines, tuple(caches), pool(caches, split.tensor, storage))
+        )
+    return tuple(found)
+
+
+def _drafted(
+    drafter: Drafter, question: Question, made: Shape, loading: Loading
+) -> tuple[tuple[Line, ...], list[Cache]]:
+    """Return the lines and the caches of what drafts."""
+    if drafter.method in _NO_WEIGHTS:
+        return (), []
+    if drafter.method == "mtp":
+        if not made.drafter:
+            raise UnmodelledError("drafter", "config.json states no layers of multi-token prediction")
+        return (), [layer.cache for layer in made.drafter if layer.cache is not None]
+    if drafter.model is None:
+        raise UnmodelledError("drafter", f"the config.json of the `{drafter.method}` drafter is not known")
+    own = shape(drafter.model.config)
+    alone = replace(
+        loading, scheme=scheme(drafter.model.config), drafting=False, expert_ranks=question.split.tensor
+    )
+    lines = weigh(own, alone, question.split, range(len(own.layers)))
+    named = tuple(Line("weights", line.gib, f"drafter {drafter.model.id}: {line.rule}") for line in lines)
+    return named, [layer.cache for layer in own.layers if layer.cache is not None]
