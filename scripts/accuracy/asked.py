@@ -60,7 +60,7 @@ class UnstatedError(Exception):
     """What a point does not say, or a model that the catalog does not have."""
 
 
-def question(row: Row) -> Question:
+def question(row: Row, on: Card) -> Question:
     """Return the question; None of its settings is taken from what the engine printed."""
     split = Split(row.get("tp") or 1, row.get("pp") or 1, decode_context=row.get("dcp") or 1)
     if "tp" not in row or row["tp"] is None:
@@ -69,7 +69,7 @@ def question(row: Row) -> Question:
         engine=str(row["engine"]),
         version=version(row.get("version")),
         model=model(row),
-        card=card(row),
+        card=on,
         split=split,
         fraction=row.get("util") if row["engine"] != "sglang" else row.get("mem_fraction"),
         context=row.get("max_model_len"),
@@ -120,6 +120,15 @@ def model(row: Row) -> Model:
         if (found := _model(name, row.get("quant"))) is not None:
             return found
     raise UnstatedError(f"model: `{names[0]}` is not in the catalog")
+
+
+def known(row: Row) -> bool:
+    """Tell whether the model is one of the catalog, or of the aliases."""
+    try:
+        model(row)
+    except UnstatedError:
+        return False
+    return True
 
 
 def _model(name: str, quant: Any) -> Model | None:

@@ -1,0 +1,103 @@
+"""TGI's warm-up: it runs its largest prefill, and divides nine tenths of what is then free into blocks.
+
+Source: TGI 3.3.7, server/text_generation_server/models/flash_causal_lm.py (warmup). What the prefill took stays with
+PyTorch, and is not free; the blocks that it ran with are added again.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+
+from llmdeploy.memory.cards import traits
+from llmdeploy.memory.constants import Constants, constants
+from llmdeploy.memory.errors import UnmodelledError
+from llmdeploy.memory.kv import Storage
+from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
+from llmdeploy.memory.scheme import WIDTHS
+from llmdeploy.memory.stage import Read, Stage, read, staged
+from llmdeploy.memory.verdict import judge
+from llmdeploy.memory.weights import GIB, Loading
+
+
+@cache
+def table() -> Constants:
+    return constants(json.loads((files(__package__) / "memory.json").read_bytes()))
+
+
+def memory(question: Question) -> Ledger:
+    """Answer a question; what is not modelled comes back as UNKNOWN with its reason."""
+    try:
+        known = read(question)
+        _check(question, known)
+        stated = question.kv_dtype if question.kv_dtype != "auto" else None
+        element = known.width if stated is None else float(WIDTHS.get(stated, 1))
+        # Windows are not given back: a block table is as long as the request.
+        storage = Storage(element=element, block=question.block_size or 1, hybrid=False)
+        loading = Loading(known.scheme, known.width, expert_ranks=question.split.tensor)
+        (stage,) = staged(question, known, loading, storage)
+    except UnmodelledError as stop:
+        return Ledger(Verdict.UNKNOWN, reason=str(stop))
+    return _answer(question, known, stage)
+
+
+def _check(question: Question, known: Read) -> None:
+    if question.card.vendor == "cpu":
+        raise UnmodelledError("card", "no share of a card is taken on a CPU")
+    if question.split.pipeline > 1:
+        raise UnmodelledError("split", "TGI has no pipeline stages")
+    kinds = {layer.cache.kind for layer in known.shape.layers if layer.cache is not None}
+    if kinds & {"latent", "state"}:
+        raise UnmodelledError("architecture", "how TGI caches latent attention and states is not modelled")
+    if question.context is None and known.shape.max_context is None:
+        raise UnmodelledError("config", "config.json states no context, and neither does the question")
+
+
+def _answer(question: Question, known: Read, stage: Stage) -> Ledger:
+    rows, version, made, tensor = table(), question.version, known.shape, question.split.tensor
+    has = traits(question.card, question.split)
+    fraction = question.fraction if question.fraction is not None else rows.value("fraction", version)
+    context = question.context or made.max_context or 0
+    batch = question.batch_tokens or rows.whole("batch_tokens", version)
+    wide = made.intermediate if made.moe is None else max(made.intermediate, made.moe.intermediate)
+    peak = (
+        batch * known.width * (3 * wide / tensor + rows.value("forward_hidden", version) * made.hidden) / GIB
+    )
+    beside = rows.value("context", version, has)
+    each = stage.pool.bytes_per_token
+    warmed = batch * each / GIB
+    total = question.card.memory_gib
+    usable = total * fraction - beside - question.used_gib
+    free = usable - stage.weights_gib - peak - warmed
+    room = rows.value("wiggle_room", version)
+    kv = free * room + warmed if question.kv_bytes is None else question.kv_bytes / GIB
+    lines = (
+        *stage.weights,
+        Line("activation", peak, f"the largest prefill: {batch} tokens (max_batch_prefill_tokens) [F]"),
+        Line("nontorch", beside, "CUDA, NCCL and cuBLAS [M]"),
+        Line("kv", kv, f"KV-cache blocks: {room:g} of what is free after that prefill, and its own blocks"),
+    )
+    ranks = tuple(
+        Rank(0, rank, stage.weights_gib, peak, beside, 0.0, kv, lines)
+        for _ in range(question.split.data)
+        for rank in range(tensor)
+    )
+    margin = min(kv - context * each / GIB, free) if question.kv_bytes is None else kv - context * each / GIB
+    tokens = max(0, int(kv * GIB // each)) if each else 0
+    return Ledger(
+        judge(margin, total),
+        margin_gib=margin,
+        usable_gib=usable,
+        ranks=ranks,
+        kv_tokens=tokens,
+        requests_at_context=tokens / context,
+        max_sequences=min(tokens, question.concurrency or tokens),
+        bytes_per_token=int(each),
+        context=context,
+        concurrency=question.concurrency or max(1, int(tokens / context)),
+        batch_tokens=batch,
+        fraction=fraction,
+        kv_bytes_per_request=int(context * each),
+        notes=known.notes,
+    )
