@@ -24,7 +24,7 @@ def shape(stated: Mapping[str, Any]) -> Shape:
     family = _family(config)
     hidden, vocab = config.number("hidden_size", "n_embd", "d_model"), config.number("vocab_size")
     at, moe = attention.heads(config), feedforward.moe_of(config)
-    layers = tuple(_layer(config, family, index, kind) for index, kind in enumerate(_kinds(config, family)))
+    layers = _layers(config, family)
     context = rope.context(config)
     tied = config.flag("tie_word_embeddings", default=family.tied)
     head = None if tied else Part("lm_head", vocab, hidden, "vocab", linear=True)
@@ -108,13 +108,28 @@ def _kinds(config: Config, family: Family) -> tuple[str, ...]:
     return tuple(family.window if every < 0 or (i + 1) % every else "full" for i in range(many))
 
 
-def _layer(config: Config, family: Family, index: int, kind: str) -> Layer:
+def _layers(config: Config, family: Family) -> tuple[Layer, ...]:
+    """Build each kind of layer once: most models have one or two, many times over."""
+    kinds = _kinds(config, family)
+    owned = len(kinds) - config.number("num_kv_shared_layers", default=0)
+    built: dict[tuple[str, bool, bool], Layer] = {}
+    found = []
+    for index, kind in enumerate(kinds):
+        key = (kind, _sparse(config, index), index < owned)
+        if key not in built:
+            built[key] = _layer(config, family, index, kind, index < owned)
+        found.append(built[key])
+    return tuple(found)
+
+
+def _layer(config: Config, family: Family, index: int, kind: str, owned: bool) -> Layer:
     hidden = config.number("hidden_size", "n_embd", "d_model")
     if family.blocks:
         return _block(config, family, kind, hidden)
-    parts, cache = _attention(config, family, index, kind, hidden)
+    parts, cache = _attention(config, family, kind, hidden)
     norms = tuple(Part(f"norm_{i}", hidden) for i in range(family.norms))
-    return Layer((*norms, *parts, *_ffn(config, family, index, hidden)), cache)
+    # Gemma's last layers read the cache of an earlier one.
+    return Layer((*norms, *parts, *_ffn(config, family, index, hidden)), cache if owned else None)
 
 
 def _block(config: Config, family: Family, kind: str, hidden: int) -> Layer:
@@ -133,24 +148,22 @@ def _block(config: Config, family: Family, kind: str, hidden: int) -> Layer:
         return Layer((norm, *parts), Cache("full", at.kv, at.key, at.value))
     moe = feedforward.moe_of(config)
     if kind == "experts" and moe is not None:
-        latent = config.number("moe_latent_size", default=0)
-        if latent:
-            raise UnmodelledError(
-                "architecture", "experts behind a latent projection (`moe_latent_size`) are not modelled"
-            )
-        shared = config.number("moe_shared_expert_intermediate_size", default=0) or feedforward.shared(
-            config, moe
-        )
-        parts = feedforward.experts(hidden, moe, gated=False, prefix="mixer")
-        parts += feedforward.mlp(hidden, shared, gated=False, prefix="mixer.shared_experts") if shared else ()
-        return Layer((norm, *parts), None)
+        width = config.number("moe_shared_expert_intermediate_size", default=0)
+        width = width or feedforward.shared(config, moe)
+        latent = config.number("moe_latent_size", default=hidden)
+        routed = feedforward.experts(latent, moe, gated=False, prefix="mixer")
+        if latent != hidden:  # experts work on a projection of the hidden state
+            routed += (Part("mixer.fc1_latent_proj", latent, hidden, linear=True),)
+            routed += (Part("mixer.fc2_latent_proj", hidden, latent, linear=True),)
+        shared = feedforward.mlp(hidden, width, gated=False, prefix="mixer.shared_experts") if width else ()
+        return Layer((norm, *routed, *shared), None)
     return Layer(
         (norm, *feedforward.mlp(hidden, config.number("intermediate_size"), False, prefix="mixer")), None
     )
 
 
 def _attention(
-    config: Config, family: Family, index: int, kind: str, hidden: int
+    config: Config, family: Family, kind: str, hidden: int
 ) -> tuple[tuple[Part, ...], Cache | None]:
     if kind == "linear":
         return attention.delta(config, hidden)
@@ -168,10 +181,7 @@ def _attention(
         parts = (*parts, Part("self_attn.sinks", at.query, 1, "out"))
     window = config.number("sliding_window", "attention_chunk_size", default=0)
     cached: Kind = "sliding" if kind == "sliding" else "chunked" if kind == "chunked" else "full"
-    cache = Cache(cached, at.kv, at.key, at.value, 0 if cached == "full" else window)
-    layers = config.number("num_hidden_layers", default=0)
-    sharing = config.number("num_kv_shared_layers", default=0)
-    return parts, None if sharing and index >= layers - sharing else cache
+    return parts, Cache(cached, at.kv, at.key, at.value, 0 if cached == "full" else window)
 
 
 def _heads(config: Config, kind: str) -> Heads:
@@ -199,8 +209,9 @@ def _ffn(config: Config, family: Family, index: int, hidden: int) -> tuple[Part,
         return feedforward.mlp(hidden, config.number(*names, default=4 * hidden), gated, family.mlp_bias)
     if family.name == "llama4":
         moe = replace(moe, intermediate=config.number("intermediate_size"))
-    parts = feedforward.experts(hidden, moe, gated, bias=family.name == "gpt-oss")
-    if family.name == "gemma4":
+    prefix = "moe" if family.name == "gemma4" else "mlp"
+    parts = feedforward.experts(hidden, moe, gated, family.name == "gpt-oss", prefix)
+    if family.name == "gemma4":  # beside an MLP, in every layer
         return (*feedforward.mlp(hidden, config.number("intermediate_size"), gated), *parts)
     width = moe.intermediate if family.name == "llama4" else feedforward.shared(config, moe)
     if family.name in ("qwen2-moe", "qwen3-next", "qwen3.5") and width:

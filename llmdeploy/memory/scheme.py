@@ -86,6 +86,12 @@ class Scheme(Struct, frozen=True, dict=True):
     def _targets(self) -> tuple[tuple[re.Pattern[str] | None, Format], ...]:
         return tuple((compiled((pattern,)), format) for pattern, format in self.targets)
 
+    @cached_property
+    def by_layer(self) -> bool:
+        """Whether layers of one kind can differ: a pattern has the number of one."""
+        named = (*self.excluded, *(pattern for pattern, _ in self.targets))
+        return any(re.search(r"layers\W*\d|\[\d|\(\d", pattern) for pattern in named)
+
     def of(self, part: Part, path: str) -> Format | None:
         """Return the format of a module; None where it keeps the model's dtype."""
         if not part.linear or (self.experts_only and not part.expert):

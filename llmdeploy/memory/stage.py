@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy.memory.architecture import shape
-from llmdeploy.memory.errors import UnmodelledError
+from llmdeploy.memory.errors import RefusedError, UnmodelledError
 from llmdeploy.memory.headers import weigh_headers
 from llmdeploy.memory.kv import Pool, Storage, pool
 from llmdeploy.memory.model import Drafter, Line, Question
@@ -58,12 +58,18 @@ def read(question: Question) -> Read:
 
 
 def _divisible(question: Question, made: Shape) -> None:
-    """Refuse what no engine starts with; a check of its own says more."""
-    tensor = question.split.tensor
+    """Refuse what engines do not start with (vLLM 0.33, config/model.py, verify_with_parallel_config, and linear.py)."""
+    tensor, vocab = question.split.tensor, -(-made.vocab // 64) * 64
     if made.heads % tensor:
-        raise UnmodelledError("split", f"{made.heads} heads cannot be divided over {tensor} ranks")
+        raise RefusedError("split", f"{made.heads} heads cannot be divided over {tensor} ranks")
+    if made.kv_heads % tensor and tensor % made.kv_heads:
+        raise RefusedError(
+            "split", f"{made.kv_heads} KV heads can neither be divided over {tensor} ranks nor repeated"
+        )
+    if vocab % tensor:
+        raise RefusedError("split", f"a vocabulary of {vocab} cannot be divided over {tensor} ranks")
     if len(made.layers) < question.split.pipeline:
-        raise UnmodelledError(
+        raise RefusedError(
             "split", f"{len(made.layers)} layers are fewer than {question.split.pipeline} stages"
         )
 

@@ -122,20 +122,32 @@ class Bulk:
     def __init__(self, cut: Cut) -> None:
         self.cut, self.dense, self.experts, self.lost = cut, 0.0, 0.0, 0.0
         self._seen: dict[tuple[Part, str | None], tuple[float, float]] = {}
+        self._layers: dict[int, tuple[float, float, float]] = {}
 
     def layer(self, parts: tuple[Part, ...], path: str) -> None:
+        """Add a layer. Like ones are weighed once, unless the scheme speaks of single layers."""
+        if self.cut.loading.scheme.by_layer:
+            dense, experts, lost = self._weigh(parts, path)
+        else:
+            if id(parts) not in self._layers:
+                self._layers[id(parts)] = self._weigh(parts, path)
+            dense, experts, lost = self._layers[id(parts)]
+        self.dense += dense
+        self.experts += experts
+        self.lost += lost
+
+    def _weigh(self, parts: tuple[Part, ...], path: str) -> tuple[float, float, float]:
+        dense = experts = 0.0
         tensors: dict[str, float] = {}
         for part in parts:
             size, raw = self._size(part, f"{path}.{part.module}")
-            if part.expert:
-                self.experts += size
-            else:
-                self.dense += size
+            experts += size if part.expert else 0.0
+            dense += 0.0 if part.expert else size
             fused = _FUSED.sub(
                 lambda found: "qkv" if found[1] else "gate_up" if found[2] else "in", part.module
             )
             tensors[fused] = tensors.get(fused, 0.0) + raw
-        self.lost += sum(waste(size) for size in tensors.values())
+        return dense, experts, sum(waste(size) for size in tensors.values())
 
     def _size(self, part: Part, path: str) -> tuple[float, float]:
         """Return the bytes, and those of the values alone: scales are tensors of their own."""

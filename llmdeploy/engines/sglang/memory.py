@@ -65,7 +65,7 @@ def memory(question: Question) -> Ledger:
         storage = _storage(question, known)
         stages = staged(question, known, _loading(question, known), storage)
     except UnmodelledError as stop:
-        return Ledger(Verdict.UNKNOWN, reason=str(stop))
+        return stop.ledger
     return _answer(question, known, taken, stages, storage)
 
 

@@ -14,7 +14,7 @@ from llmdeploy.memory.cards import traits
 from llmdeploy.memory.constants import Constants, constants
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.kv import Storage
-from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
+from llmdeploy.memory.model import Ledger, Line, Question, Rank
 from llmdeploy.memory.scheme import WIDTHS
 from llmdeploy.memory.stage import Read, Stage, read, staged
 from llmdeploy.memory.verdict import judge
@@ -38,7 +38,7 @@ def memory(question: Question) -> Ledger:
         loading = Loading(known.scheme, known.width, expert_ranks=question.split.tensor)
         (stage,) = staged(question, known, loading, storage)
     except UnmodelledError as stop:
-        return Ledger(Verdict.UNKNOWN, reason=str(stop))
+        return stop.ledger
     return _answer(question, known, stage)
 
 

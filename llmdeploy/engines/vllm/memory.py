@@ -60,7 +60,7 @@ def memory(question: Question) -> Ledger:
         loading, storage = _loading(question, known, taken), _storage(question, known, taken)
         stages = staged(question, known, loading, storage)
     except UnmodelledError as stop:
-        return Ledger(Verdict.UNKNOWN, reason=str(stop))
+        return stop.ledger
     ranks = [
         _rank(question, known, taken, stage, rank)
         for _ in range(question.split.data)
