@@ -124,6 +124,10 @@ def _layers(config: Config, family: Family) -> tuple[Layer, ...]:
 
 def _layer(config: Config, family: Family, index: int, kind: str, owned: bool) -> Layer:
     hidden = config.number("hidden_size", "n_embd", "d_model")
+    if config.number("hidden_size_per_layer_input", default=0):
+        raise UnmodelledError(
+            "architecture", "embeddings of each layer (`hidden_size_per_layer_input`) are not modelled"
+        )
     if family.blocks:
         return _block(config, family, kind, hidden)
     parts, cache = _attention(config, family, kind, hidden)
@@ -173,8 +177,8 @@ def _attention(
         return attention.latent(config, hidden)
     at = _heads(config, kind)
     bias = family.bias if family.bias is not None else config.flag("attention_bias", "qkv_bias")
-    equal = kind == "full" and config.flag("attention_k_eq_v") and config.get("global_head_dim") is not None
-    parts = attention.grouped(hidden, at, bias, config.flag("attn_output_gate"), family.out_bias, equal)
+    # Where keys are values (Gemma 4), engines load them twice (vLLM 0.33, models/gemma4.py).
+    parts = attention.grouped(hidden, at, bias, config.flag("attn_output_gate"), family.out_bias)
     if family.query_norm:
         parts = (*parts, Part("self_attn.qk_norm", at.key, 2))
     if family.name == "gpt-oss":

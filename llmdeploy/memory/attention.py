@@ -37,7 +37,6 @@ def grouped(
     bias: bool = False,
     gate: bool = False,
     out_bias: bool = False,
-    no_value: bool = False,
 ) -> tuple[Part, ...]:
     """Return queries, keys, values and output. `gate` doubles the queries (Qwen3-Next's attn_output_gate)."""
     query = at.query * at.key * (2 if gate else 1)
@@ -47,8 +46,6 @@ def grouped(
         Part("self_attn.v_proj", at.kv * at.value, hidden, "heads", linear=True, heads=at.kv),
         Part("self_attn.o_proj", hidden, at.query * at.value, "in", linear=True),
     ]
-    if no_value:
-        del parts[2]
     if bias:
         parts.append(Part("self_attn.q_proj.bias", query, 1, "out"))
         parts.append(Part("self_attn.kv_proj.bias", at.kv * (at.key + at.value), 1, "heads", heads=at.kv))

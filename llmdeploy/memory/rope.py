@@ -32,10 +32,10 @@ def elements(config: Config, head: int) -> int:
     rows = stated
     if factor is not None and kind in ("linear", "yarn", "dynamic"):
         rows = max(stated, int((start or stated) * factor))
-    total = rows * size
-    local = config.get("rope_local_base_freq", "sliding_window_pattern") is not None
-    gemma = "Gemma3" in str(config.architectures) or "Gemma4" in str(config.architectures)
-    return total + (stated * size if local or gemma else 0)
+    names = str(config.architectures)
+    if "Gemma4" in names:  # the layers that see everything have larger heads
+        return stated * (size + config.number("global_head_dim", default=size))
+    return rows * size + (stated * size if "Gemma3" in names else 0)
 
 
 def _scaling(config: Config) -> tuple[str, float | None, int | None]:

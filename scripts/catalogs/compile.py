@@ -37,7 +37,7 @@ def outputs() -> dict[str, str]:
     return {
         "catalog/gpus.json": as_list(checked("gpus", gpus())),
         "catalog/models.json": as_list(checked("models", models())),
-        "catalog/configs.json": as_list(configs()),
+        "catalog/configs.json": as_list(checked("configs", configs())),
         "catalog/gated.json": as_list(checked("gated", read("gated.yaml"))),
         "catalog/meanings.json": as_list(checked("meanings", meanings())),
         "catalog/flag_changes.json": as_list(checked("flag_changes", flag_changes())),

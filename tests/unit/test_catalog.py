@@ -54,7 +54,7 @@ def test_committed_json_is_what_the_sources_compile_to() -> None:
     "name",
     [
         *("gpus", "models", "gated", "meanings", "flag_changes", "behaviours", "telling_defaults"),
-        *("quantization", "bentos"),
+        *("quantization", "bentos", "configs"),
     ],
 )
 def test_committed_json_obeys_its_closed_schema(name: str) -> None:

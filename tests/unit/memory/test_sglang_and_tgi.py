@@ -1,0 +1,144 @@
+"""SGLang's and TGI's ledgers, and OpenLLM's, which is vLLM's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llmdeploy.catalog import bentos, gpu
+from llmdeploy.catalog.configs import config
+from llmdeploy.memory import Card, Ledger, Question, Split, Verdict
+from llmdeploy.memory.model import Model
+from llmdeploy.registry import ENGINES
+
+LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
+
+
+def model(name: str) -> Model:
+    found = config(name)
+    assert found is not None
+    return Model(name, found.source, found.config)
+
+
+def card(name: str) -> Card:
+    known = gpu(name)
+    assert known is not None and known.memory_gib is not None
+    return Card(known.vendor, known.memory_gib, known.id, known.name, known.capability, known.arch)
+
+
+def ask(
+    engine: str, name: str = LLAMA, on: str = "h100", version: str | None = None, **stated: Any
+) -> Ledger:
+    return ENGINES.get(engine).memory(Question(engine, version, model(name), card(on), **stated))
+
+
+def test_sglang_shares_what_is_free_before_loading_between_weights_and_cache() -> None:
+    """Qwen3-14B over four cards of 24 GB at 0.8: 16.00 − 23.08 × 0.2 = 11.38 GiB, 298,447 tokens."""
+    found = ask("sglang", "Qwen/Qwen3-14B", "rtx-4090", "0.5.9", split=Split(4), fraction=0.8)
+    rank = found.ranks[0]
+    assert found.usable_gib == pytest.approx(23.08, abs=0.06)
+    assert rank.kv_gib == pytest.approx(11.38, abs=0.15)
+    assert found.kv_tokens == pytest.approx(298_447, rel=0.02)
+
+
+def test_sglang_runs_deepseek_r1_with_the_tokens_that_were_seen() -> None:
+    """Eight H200 at 0.82: about 509,000 tokens."""
+    found = ask("sglang", "deepseek-ai/DeepSeek-R1", "h200", "0.5", split=Split(8), fraction=0.82)
+    assert found.kv_tokens == pytest.approx(509_000, rel=0.01)
+    assert found.bytes_per_token == 61 * 576 * 2
+
+
+@pytest.mark.parametrize(
+    ("on", "version", "tensor", "share"),
+    [
+        ("rtx-4090", "0.4.0", 1, 0.88),
+        ("h100", "0.4.6", 8, 0.81),
+        ("h100", "0.5.9", 1, 0.839),
+        ("h100", "0.5.9", 4, 0.826),
+        ("rtx-4090", "0.5.9", 1, 0.719),
+    ],
+)
+def test_sglangs_own_share_depends_on_release_card_and_ranks(
+    on: str, version: str, tensor: int, share: float
+) -> None:
+    assert ask("sglang", on=on, version=version, split=Split(tensor)).fraction == pytest.approx(
+        share, abs=0.006
+    )
+
+
+def test_sglang_gives_layers_with_a_window_a_pool_of_their_own() -> None:
+    """Four fifths of the tokens: MiMo-V2-Flash prints 375,360 and 300,288."""
+    found = ask("sglang", "XiaomiMiMo/MiMo-V2-Flash", "h200", split=Split(8))
+    full, windowed = 9 * 320 * 2, 39 * 320 * 2
+    assert found.bytes_per_token == int(full + 0.8 * windowed)
+
+
+def test_sglang_sets_states_aside_before_tokens() -> None:
+    found = ask("sglang", "Qwen/Qwen3.5-35B-A3B", "h200", context=8192)
+    kv = [line for line in found.ranks[0].lines if line.term == "kv"]
+    assert [line.rule.split(":")[0] for line in kv] == ["Mamba Cache", "KV Cache"]
+    assert found.ranks[0].kv_gib == pytest.approx(sum(line.gib for line in kv))
+    assert found.max_sequences is not None and found.max_sequences < 2048
+
+
+def test_a_share_that_leaves_too_little_to_run_is_tight_and_says_so() -> None:
+    found = ask("sglang", fraction=0.985, context=8192)
+    assert found.verdict is Verdict.TIGHT
+    assert any("more than mem_fraction_static leaves" in note for note in found.notes)
+
+
+def test_tgi_divides_nine_tenths_of_what_is_free_after_the_largest_prefill() -> None:
+    found = ask("tgi", version="3.3.7", batch_tokens=4096, context=8192)
+    rank = found.ranks[0]
+    free = 79.18 - rank.nontorch_gib - rank.weights_gib - rank.activation_gib - 4096 * 131_072 / 2**30
+    assert rank.kv_gib == pytest.approx(0.9 * free + 0.5)
+    assert found.verdict is Verdict.FITS
+
+
+def test_a_larger_prefill_of_tgi_leaves_less() -> None:
+    small, large = (ask("tgi", batch_tokens=tokens, context=8192).margin_gib for tokens in (4096, 65536))
+    assert small is not None and large is not None and large < small
+
+
+@pytest.mark.parametrize(
+    ("name", "stated", "reason"),
+    [
+        ("deepseek-ai/DeepSeek-V3", {"split": Split(8)}, "architecture: how TGI caches"),
+        (LLAMA, {"split": Split(1, 2)}, "split: TGI has no pipeline stages"),
+    ],
+)
+def test_what_tgi_does_not_do_is_unknown(name: str, stated: dict[str, Any], reason: str) -> None:
+    found = ask("tgi", name, **stated)
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.reason is not None and found.reason.startswith(reason)
+
+
+def test_openllm_is_the_vllm_that_its_bento_pins() -> None:
+    packed = next(one for one in bentos().bentos if config(one.hub_id) is not None)
+    known = model(packed.hub_id)
+    on = card("h200")
+    asked = Question("openllm", "0.6.30", Model(packed.tag, known.source, known.config), on, split=Split(8))
+    vllm = Question("vllm", packed.vllm, known, on, split=Split(8), context=packed.max_model_len)
+    assert ENGINES.get("openllm").memory(asked) == ENGINES.get("vllm").memory(vllm)
+
+
+def test_a_bento_that_is_not_known_is_unknown() -> None:
+    found = ENGINES.get("openllm").memory(Question("openllm", None, model(LLAMA), card("h100")))
+    assert (found.verdict, found.reason) == (Verdict.UNKNOWN, f"bento: the catalog has no Bento `{LLAMA}`")
+
+
+@pytest.mark.parametrize("engine", ["sglang", "tgi"])
+def test_sums_are_those_of_their_lines_and_all_is_filled(engine: str) -> None:
+    found = ask(engine, split=Split(2))
+    for rank in found.ranks:
+        for term, size in (
+            ("weights", rank.weights_gib),
+            ("activation", rank.activation_gib),
+            ("nontorch", rank.nontorch_gib),
+            ("cuda_graphs", rank.cuda_graphs_gib),
+            ("kv", rank.kv_gib),
+        ):
+            assert sum(line.gib for line in rank.lines if line.term == term) == pytest.approx(size)
+    assert None not in (found.margin_gib, found.kv_tokens, found.requests_at_context, found.max_sequences)
+    assert None not in (found.bytes_per_token, found.kv_bytes_per_request, found.fraction, found.batch_tokens)

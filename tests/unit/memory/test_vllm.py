@@ -1,0 +1,283 @@
+"""vLLM's ledger: the worked example, one case per rule, and what must hold for every question."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmdeploy.catalog import gpu
+from llmdeploy.catalog.configs import config
+from llmdeploy.engines.base import Engine
+from llmdeploy.memory import Card, Ledger, Question, Split, Verdict
+from llmdeploy.memory.model import Adapters, Drafter, Model
+from llmdeploy.registry import ENGINES
+
+LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
+H100 = Card("nvidia", 79.19, "h100-sxm-80gb", "NVIDIA H100", "9.0")
+VLLM: Engine = ENGINES.get("vllm")
+
+
+def model(name: str) -> Model:
+    found = config(name)
+    assert found is not None
+    return Model(name, found.source, found.config)
+
+
+def card(name: str) -> Card:
+    known = gpu(name)
+    assert known is not None and known.memory_gib is not None
+    return Card(known.vendor, known.memory_gib, known.id, known.name, known.capability, known.arch)
+
+
+def ask(name: str = LLAMA, version: str | None = "0.19.0", on: Card = H100, **stated: Any) -> Ledger:
+    return VLLM.memory(Question("vllm", version, model(name), on, **stated))
+
+
+def test_the_worked_example() -> None:
+    """Qwen3-30B-A3B on one H100, vLLM 0.19, 0.95: every line as the notes have it, 168,288 tokens observed."""
+    found = ask("Qwen/Qwen3-30B-A3B", fraction=0.95)
+    (rank,) = found.ranks
+    assert found.usable_gib == pytest.approx(75.23, abs=0.01)
+    assert rank.weights_gib == pytest.approx(56.88, abs=0.01)
+    assert rank.activation_gib == pytest.approx(2.68, abs=0.02)
+    assert rank.kv_gib == pytest.approx(15.41, abs=0.03)
+    assert found.bytes_per_token == 98_304
+    assert found.kv_tokens == pytest.approx(168_288, rel=0.003)
+    assert found.requests_at_context == pytest.approx(4.1, abs=0.05)
+    assert found.verdict is Verdict.FITS
+    assert (found.context, found.concurrency, found.batch_tokens) == (40960, 1024, 8192)
+
+
+def test_a_newer_release_takes_more_of_the_card_and_its_graphs_off_the_cache() -> None:
+    found = ask("Qwen/Qwen3-30B-A3B", "0.22.0")
+    assert found.fraction == 0.92
+    assert found.usable_gib == pytest.approx(72.85, abs=0.01)
+    assert found.kv_tokens == pytest.approx(130_000, rel=0.02)
+
+
+def test_a_release_that_is_not_known_has_the_newest_rules() -> None:
+    assert ask(version=None) == ask(version="0.33.0")
+
+
+@pytest.mark.parametrize(
+    ("on", "version", "taken"),
+    [
+        ("h100", "0.33.0", (1024, 8192, 0.92)),
+        ("h100", "0.19.0", (1024, 8192, 0.90)),
+        ("a100-80gb", "0.33.0", (256, 2048, 0.92)),
+        ("rtx-4090", "0.33.0", (256, 2048, 0.92)),
+        ("b200", "0.33.0", (1024, 16384, 0.92)),
+        ("gb10", "0.33.0", (256, 2048, 0.92)),
+        ("rtx-4090", "0.8.2", (1024, 2048, 0.90)),
+        ("rtx-4090", "0.7.3", (256, 8192, 0.90)),
+    ],
+)
+def test_what_is_not_stated_is_the_engines_own(on: str, version: str, taken: tuple[int, int, float]) -> None:
+    found = ask("Qwen/Qwen3-0.6B", version, card(on), context=8192)
+    assert (found.concurrency, found.batch_tokens, found.fraction) == taken
+
+
+def test_what_is_stated_holds() -> None:
+    found = ask(fraction=0.5, context=4096, concurrency=32, batch_tokens=1024)
+    assert (found.fraction, found.context, found.concurrency, found.batch_tokens) == (0.5, 4096, 32, 1024)
+
+
+def test_the_peak_is_the_samplers_and_shrinks_with_its_sequences() -> None:
+    many, few = ask(concurrency=1024).ranks[0], ask(concurrency=64).ranks[0]
+    assert any(line.rule.startswith("the sampler: 1024 sequences") for line in many.lines)
+    assert many.activation_gib - few.activation_gib > 0.7
+
+
+def test_a_model_that_embeds_has_no_sampler() -> None:
+    (rank,) = ask(embed=True).ranks
+    assert not any("sampler" in line.rule for line in rank.lines)
+
+
+def test_only_the_last_stage_samples() -> None:
+    """Llama 3.1 8B over two stages prints 1.10 and 2.01 GiB, and its tokens are the fewer: 1,075,312."""
+    found = ask(fraction=0.95, split=Split(pipeline=2), context=8192)
+    first, last = found.ranks
+    assert first.activation_gib < last.activation_gib
+    assert found.kv_tokens == pytest.approx(1_075_312, rel=0.003)
+
+
+def test_v0_samples_on_its_first_rank_alone() -> None:
+    found = ask(version="0.7.2", split=Split(2))
+    assert found.ranks[0].activation_gib > found.ranks[1].activation_gib
+
+
+def test_eager_has_no_graphs_and_few_sequences_have_few() -> None:
+    assert ask(eager=True).ranks[0].cuda_graphs_gib == 0
+    assert ask(concurrency=4).ranks[0].cuda_graphs_gib < ask().ranks[0].cuda_graphs_gib
+
+
+def test_a_pinned_pool_makes_the_share_irrelevant() -> None:
+    found = ask(kv_bytes=4 << 30, context=8192, fraction=0.1)
+    assert found.ranks[0].kv_gib == 4
+    assert found.kv_tokens == (4 << 30) // (131_072 * 16) * 16
+    assert found.verdict is Verdict.FITS
+
+
+def test_a_pinned_pool_that_the_card_does_not_hold_does_not_fit() -> None:
+    assert ask(kv_bytes=70 << 30, context=8192).verdict is Verdict.NO
+
+
+def test_the_cache_is_of_the_dtype_that_is_asked_for() -> None:
+    assert ask(kv_dtype="fp8").bytes_per_token == 65_536
+    assert ask(dtype="float32").bytes_per_token == 262_144
+
+
+def test_a_checkpoint_says_the_dtype_of_its_cache() -> None:
+    assert ask("nvidia/Llama-3.1-70B-Instruct-FP8", split=Split(2)).bytes_per_token == 80 * 4 * 256
+
+
+def test_ranks_that_share_a_cache_print_all_its_tokens() -> None:
+    """Kimi K2: 715,072 tokens of each rank are 5,721,088 over eight."""
+    one = ask("moonshotai/Kimi-K2-Instruct", split=Split(8), on=card("h200"))
+    eight = ask("moonshotai/Kimi-K2-Instruct", split=Split(8, decode_context=8), on=card("h200"))
+    assert one.kv_tokens is not None
+    assert eight.kv_tokens == 8 * one.kv_tokens
+
+
+def test_every_copy_of_data_parallelism_has_ranks_of_its_own() -> None:
+    found = ask(split=Split(2, data=2))
+    assert len(found.ranks) == 4
+    assert found.kv_tokens == ask(split=Split(2)).kv_tokens
+
+
+def test_copies_share_the_experts_and_repeat_the_rest() -> None:
+    alone = ask("Qwen/Qwen3-30B-A3B", split=Split(2, expert=True)).ranks[0].weights_gib
+    shared = ask("Qwen/Qwen3-30B-A3B", split=Split(2, data=2, expert=True)).ranks[0].weights_gib
+    assert alone / 2 < shared < alone
+
+
+def test_what_others_hold_can_be_too_much() -> None:
+    """CodeLlama 34B: "Free memory on device (60.87/79.19 GiB) on startup is less than desired" at 0.95."""
+    found = ask("codellama/CodeLlama-34b-hf", fraction=0.95, split=Split(2), used_gib=79.19 - 60.87)
+    assert found.verdict is Verdict.NO
+    assert found.reason is not None and found.reason.startswith("free-memory: ")
+
+
+def test_slots_of_lora_and_a_drafter_take_of_the_cache() -> None:
+    plain = ask().ranks[0].kv_gib
+    assert ask(adapters=Adapters(2, 16)).ranks[0].kv_gib < plain
+    drafter = Drafter("draft", 3, model("meta-llama/Llama-3.2-3B-Instruct"))
+    drafting = ask(drafter=drafter).ranks[0]
+    assert plain - drafting.kv_gib > 6
+    assert any(line.rule.startswith("drafter meta-llama/Llama-3.2-3B-Instruct: ") for line in drafting.lines)
+
+
+def test_ngram_drafts_without_weights() -> None:
+    assert ask(drafter=Drafter("ngram", 3)).ranks[0].weights_gib == ask().ranks[0].weights_gib
+
+
+def test_a_drafter_that_is_not_known_is_not_guessed() -> None:
+    found = ask(drafter=Drafter("eagle3", 3))
+    assert (found.verdict, found.reason) == (
+        Verdict.UNKNOWN,
+        "drafter: the config.json of the `eagle3` drafter is not known",
+    )
+
+
+def test_a_language_model_alone_loads_no_tower() -> None:
+    whole = ask("Qwen/Qwen3-VL-8B-Instruct", context=8192).ranks[0]
+    text = ask("Qwen/Qwen3-VL-8B-Instruct", context=8192, items={"image": 0, "video": 0}).ranks[0]
+    assert whole.weights_gib - text.weights_gib > 1
+    assert text.activation_gib < whole.activation_gib
+
+
+def test_margins_near_nothing_are_tight() -> None:
+    verdicts = [ask(context=131072, fraction=share / 1000).verdict for share in range(400, 500, 2)]
+    assert [*dict.fromkeys(verdicts)] == [Verdict.NO, Verdict.TIGHT, Verdict.FITS]
+
+
+@pytest.mark.parametrize(
+    ("name", "stated", "reason"),
+    [
+        ("deepseek-ai/DeepSeek-V4-Pro", {}, "architecture: `DeepseekV4ForCausalLM` is not modelled"),
+        (LLAMA, {"on": Card("cpu", 64.0)}, "card: no share of a card is taken on a CPU"),
+        (LLAMA, {"quantization": "hqq"}, "quantization: what `hqq` makes of plain weights is not modelled"),
+    ],
+)
+def test_what_is_not_modelled_is_unknown_with_the_id_of_its_rule(
+    name: str, stated: dict[str, Any], reason: str
+) -> None:
+    found = ask(name, **stated)
+    assert (found.verdict, found.reason) == (Verdict.UNKNOWN, reason)
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "reason"),
+    [
+        (LLAMA, Split(3), "split: 32 heads cannot be divided over 3 ranks"),
+        ("Qwen/Qwen3-14B", Split(5), "split: 8 KV heads can neither be divided over 5 ranks nor repeated"),
+        (LLAMA, Split(1, 40), "split: 32 layers are fewer than 40 stages"),
+    ],
+)
+def test_a_split_that_no_engine_starts_with_does_not_fit(name: str, split: Split, reason: str) -> None:
+    found = ask(name, split=split)
+    assert (found.verdict, found.reason) == (Verdict.NO, reason)
+
+
+NAMES = st.sampled_from(
+    [
+        *(LLAMA, "Qwen/Qwen3-30B-A3B", "google/gemma-3-27b-it", "openai/gpt-oss-20b", "Qwen/Qwen3.5-35B-A3B"),
+        *("deepseek-ai/DeepSeek-V2-Lite-Chat", "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16"),
+    ]
+)
+RELEASES = st.sampled_from(["0.7.3", "0.8.5", "0.16.0", "0.19.0", "0.33.0"])
+PINNED: dict[str, Any] = {"concurrency": 128, "batch_tokens": 4096}
+
+
+@given(NAMES, RELEASES, st.sampled_from([1, 2]))
+@settings(max_examples=30, deadline=None)
+def test_more_ranks_never_take_more_weights_each(name: str, version: str, tensor: int) -> None:
+    few, many = (ask(name, version, split=Split(ranks)) for ranks in (tensor, 2 * tensor))
+    assert max(rank.weights_gib for rank in many.ranks) <= max(rank.weights_gib for rank in few.ranks)
+
+
+@given(NAMES, RELEASES, st.integers(512, 60_000), st.integers(1, 60_000))
+@settings(max_examples=40, deadline=None)
+def test_more_context_never_leaves_more(name: str, version: str, context: int, more: int) -> None:
+    short, long = (ask(name, version, context=tokens, **PINNED) for tokens in (context, context + more))
+    assert short.margin_gib is not None and long.margin_gib is not None
+    assert long.margin_gib <= short.margin_gib
+
+
+@given(NAMES, RELEASES, st.floats(8, 300), st.floats(0, 100))
+@settings(max_examples=40, deadline=None)
+def test_what_fits_still_fits_with_more_memory(name: str, version: str, memory: float, more: float) -> None:
+    order = [Verdict.NO, Verdict.TIGHT, Verdict.FITS]
+    small, large = (
+        ask(name, version, Card("nvidia", gib, "h100-sxm-80gb", "", "9.0"), context=8192, **PINNED)
+        for gib in (memory, memory + more)
+    )
+    assert order.index(small.verdict) <= order.index(large.verdict)
+
+
+@given(NAMES, RELEASES, st.sampled_from([1, 2, 4]), st.sampled_from([1, 2]))
+@settings(max_examples=40, deadline=None)
+def test_sums_are_those_of_their_lines_and_all_is_filled(
+    name: str, version: str, tensor: int, pipeline: int
+) -> None:
+    found = ask(name, version, split=Split(tensor, pipeline))
+    assert len(found.ranks) == tensor * pipeline
+    for rank in found.ranks:
+        sums = {"weights": 0.0, "activation": 0.0, "nontorch": 0.0, "cuda_graphs": 0.0, "kv": 0.0}
+        for line in rank.lines:
+            sums[line.term] += line.gib
+        assert list(sums.values()) == pytest.approx(
+            [rank.weights_gib, rank.activation_gib, rank.nontorch_gib, rank.cuda_graphs_gib, rank.kv_gib]
+        )
+    filled = (
+        found.margin_gib,
+        found.usable_gib,
+        found.kv_tokens,
+        found.requests_at_context,
+        found.max_sequences,
+    )
+    assert None not in filled
+    assert None not in (found.bytes_per_token, found.kv_bytes_per_request, found.context, found.fraction)
