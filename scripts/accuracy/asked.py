@@ -62,9 +62,9 @@ class UnstatedError(Exception):
 
 def question(row: Row, on: Card) -> Question:
     """Return the question; None of its settings is taken from what the engine printed."""
-    split = Split(row.get("tp") or 1, row.get("pp") or 1, decode_context=row.get("dcp") or 1)
-    if "tp" not in row or row["tp"] is None:
+    if row.get("tp") is None:
         raise UnstatedError("tp: the point does not state it")
+    split = Split(row["tp"], row.get("pp") or 1, row.get("dp") or 1, bool(row.get("ep")), row.get("dcp") or 1)
     return Question(
         engine=str(row["engine"]),
         version=version(row.get("version")),
@@ -88,9 +88,10 @@ def question(row: Row, on: Card) -> Question:
 
 
 def version(stated: Any) -> str | None:
-    """Read a release. Of a span the last is taken, whose rules are those of the span; `0.1x` and words say nothing."""
+    """Read a release. Of a span (`0.10-0.16`, `0.1x`) the last is taken, whose rules are its; words say nothing."""
     if stated is None:
         return None
+    stated = re.sub(r"(?<=\.\d)x", "9", str(stated))
     found = re.findall(r"(?<![\d.])\d+\.\d+(?:\.\d+)?(?![\dx])", str(stated))
     return found[-1] if found else None
 
@@ -153,8 +154,9 @@ def _model(name: str, quant: Any) -> Model | None:
     for row in _read("models.yaml")["endings"]:
         if name.lower().endswith(row["ending"].lower()):
             base = _base(name[: -len(row["ending"])])
-            word = quant if str(quant) in SCHEMES or str(quant) in WORDS else row["quantization"]
-            word = row["quantization"] if word in ("gptq_marlin", "awq_marlin", "fp8") else word
+            # The ending says what a bare `fp8` or an engine's kernel (gptq_marlin) leaves open.
+            said = WORDS.get(str(quant), str(quant)) if not str(quant).endswith("_marlin") else ""
+            word = said if said in SCHEMES else row["quantization"]
             if base is not None:
                 return Model(name, base.source, {**base.config, **_quantized(base.config, word)})
     return None

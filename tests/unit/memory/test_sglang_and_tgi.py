@@ -115,7 +115,7 @@ def test_what_tgi_does_not_do_is_unknown(name: str, stated: dict[str, Any], reas
 
 
 def test_openllm_is_the_vllm_that_its_bento_pins() -> None:
-    packed = next(one for one in bentos().bentos if config(one.hub_id) is not None)
+    packed = next(one for one in bentos().all if config(one.hub_id) is not None)
     known = model(packed.hub_id)
     on = card("h200")
     asked = Question("openllm", "0.6.30", Model(packed.tag, known.source, known.config), on, split=Split(8))
