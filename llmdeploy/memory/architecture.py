@@ -15,6 +15,7 @@ from llmdeploy.memory.families import FAMILIES, Family
 from llmdeploy.memory.shape import Cache, Kind, Layer, Part, Shape
 from llmdeploy.memory.vision import tower
 
+_MOST_LAYERS = 1000
 _PATTERN = {"M": "mamba", "*": "full", "-": "mlp", "E": "experts"}
 
 
@@ -88,6 +89,8 @@ def _kinds(config: Config, family: Family) -> tuple[str, ...]:
             raise UnmodelledError("config", "config.json does not state `hybrid_override_pattern`")
         return tuple(_PATTERN[letter] for letter in pattern if letter in _PATTERN)
     many = config.number("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+    if many > _MOST_LAYERS:
+        raise UnmodelledError("config", f"{many} layers are more than any model has")
     if mixed := config.sequence("hybrid_layer_pattern"):
         return tuple("sliding" if one else "full" for one in mixed)
     window = config.number("sliding_window", "attention_chunk_size", default=0)
@@ -144,7 +147,6 @@ def _block(config: Config, family: Family, kind: str, hidden: int) -> Layer:
         return Layer((norm, *parts), cache)
     if kind == "full":
         at = attention.heads(config)
-        # The two-number form has no head_dim (Nemotron-H 56B): its attention_head_dim is 128.
         parts = tuple(
             replace(part, module=part.module.replace("self_attn", "mixer"))
             for part in attention.grouped(hidden, at)
@@ -208,8 +210,8 @@ def _ffn(config: Config, family: Family, index: int, hidden: int) -> tuple[Part,
     moe = feedforward.moe_of(config)
     gated = config.flag("mlp_gated", default=family.gated)
     if moe is None or not _sparse(config, index):
-        # Llama 4's own name for the width of a layer without experts.
-        names = ("intermediate_size_mlp", "intermediate_size", "ffn_dim", "ffn_hidden_size", "n_inner")
+        # Llama 4's own name for the width of a layer without experts, and Granite 4's.
+        names = ("intermediate_size_mlp", "shared_intermediate_size", *_WIDTHS)
         return feedforward.mlp(hidden, config.number(*names, default=4 * hidden), gated, family.mlp_bias)
     if family.name == "llama4":
         moe = replace(moe, intermediate=config.number("intermediate_size"))
@@ -249,6 +251,8 @@ def _drafter(config: Config, family: Family, layers: tuple[Layer, ...], hidden: 
     return tuple(Layer((*joined, *last.parts), last.cache) for _ in range(many))
 
 
+_WIDTHS = ("intermediate_size", "moe_intermediate_size", "ffn_dim", "ffn_hidden_size", "n_inner")
+
+
 def _widest(config: Config, hidden: int) -> int:
-    names = ("intermediate_size", "moe_intermediate_size", "ffn_dim", "ffn_hidden_size", "n_inner")
-    return config.number(*names, default=4 * hidden)
+    return config.number(*_WIDTHS, default=4 * hidden) or 4 * hidden

@@ -19,10 +19,13 @@ class Heads(Struct, frozen=True):
 
 def heads(config: Config) -> Heads:
     query = config.number("num_attention_heads", "n_head", "num_heads")
-    stated = config.get("num_key_value_heads", "num_kv_heads", "n_head_kv")
-    kv = int(stated) if isinstance(stated, int) else query
+    one = config.flag("multi_query") and not config.flag("new_decoder_architecture")  # Falcon 7B
+    kv = (
+        config.number("num_key_value_heads", "num_kv_heads", "n_head_kv", default=1 if one else query)
+        or query
+    )
     hidden = config.number("hidden_size", "n_embd", "d_model")
-    size = config.number("head_dim", default=hidden // query)
+    size = config.number("head_dim", "attention_head_dim", default=0) or max(hidden // query, 1)
     return Heads(
         query,
         kv,

@@ -7,7 +7,13 @@ from typing import Any
 
 from llmdeploy.memory.errors import UnmodelledError
 
+_MOST = 1 << 36
 _TEXT = ("text_config", "llm_config", "language_config", "thinker_config")
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return a mapping as it is, and nothing else."""
+    return value if isinstance(value, Mapping) else {}
 
 
 class Config:
@@ -30,23 +36,26 @@ class Config:
     def number(self, *keys: str, default: int | None = None) -> int:
         """Return a whole number; one that is needed and not stated stops the ledger."""
         value = self.get(*keys)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if value is None and default is not None:
+            return default
+        good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _MOST
+        if good and (value or default is not None):
             return int(value)
-        if default is None:
+        if value is None:
             raise UnmodelledError("config", f"config.json does not state `{keys[0]}`")
-        return default
+        raise UnmodelledError("config", f"`{keys[0]}` of config.json is no size: {str(value)[:40]!r}")
 
     def real(self, *keys: str, default: float) -> float:
         value = self.get(*keys)
-        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else default
+        good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < _MOST
+        return float(value) if good else default
 
     def flag(self, *keys: str, default: bool = False) -> bool:
         value = self.get(*keys)
         return value if isinstance(value, bool) else default
 
     def mapping(self, *keys: str) -> Mapping[str, Any]:
-        value = self.get(*keys)
-        return value if isinstance(value, Mapping) else {}
+        return mapping(self.get(*keys))
 
     def sequence(self, *keys: str) -> list[Any]:
         value = self.get(*keys)
@@ -54,8 +63,8 @@ class Config:
 
     @property
     def architectures(self) -> tuple[str, ...]:
-        stated = self.whole.get("architectures") or self.text.get("architectures") or ()
-        return tuple(str(name) for name in stated)
+        stated = self.whole.get("architectures") or self.text.get("architectures")
+        return tuple(str(name) for name in stated) if isinstance(stated, (list, tuple)) else ()
 
     @property
     def dtype(self) -> str:

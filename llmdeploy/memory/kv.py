@@ -5,6 +5,7 @@ Source: vLLM 0.33, v1/core/kv_cache_planning.py (_get_kv_cache_groups_uniform_pa
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from math import ceil
 
@@ -94,49 +95,48 @@ def state_bytes(cache: Cache, tensor: int, storage: Storage) -> float:
 
 def pool(caches: Iterable[Cache], tensor: int, storage: Storage) -> Pool:
     """Divide the layers of one rank into groups. Layers without a cache of their own are left out before."""
-    listed = list(caches)
-    states = [cache for cache in listed if cache.kind == "state"]
-    tokens = [cache for cache in listed if cache.kind != "state"]
-    if not storage.hybrid:
-        tokens = [_whole(cache) for cache in tokens]
-    each = {cache: token_bytes(cache, tensor, storage) for cache in {*tokens}}
-    whole = sum(each[cache] for cache in tokens if cache.kind in ("full", "latent"))
-    kinds = {(cache.kind, cache.window) for cache in tokens}
-    if not states and len(kinds) <= 1:
-        # One kind of layer, of whatever sizes: one group with all of them.
-        only = Group(
-            *next(((cache.kind, storage.block, cache.window) for cache in tokens), ("full", storage.block))
-        )
-        total = sum(each[cache] for cache in tokens)
-        return Pool(total * storage.block, (only,), storage, total)
-    widest = max(each.values(), default=0.0)
-    block = storage.block
-    if states:
-        largest = max(state_bytes(cache, tensor, storage) for cache in states)
-        if widest:
-            block = max(block, storage.align * ceil(largest / (storage.align * widest)))
-            page = block * widest
-        else:
-            page = largest
-    else:
-        page = block * widest
-    buckets: dict[tuple[str, int, float], int] = {}
-    for cache in tokens:
-        key = (cache.kind, cache.window, each[cache])
-        buckets[key] = buckets.get(key, 0) + 1
-    if states:
-        buckets["state", 0, page] = len(states)
-    sizes = list(buckets.values())
-    size = max(sizes) if max(sizes) < 1.5 * min(sizes) else min(sizes)
+    listed = [cache if storage.hybrid else _whole(cache) for cache in caches]
+    each = {cache: token_bytes(cache, tensor, storage) for cache in {*listed}}
+    kept = sum(each[cache] for cache in listed if cache.kind in ("full", "latent"))
+    kinds = {(cache.kind, cache.window) for cache in listed}
+    if len(kinds) <= 1 and ("state", 0) not in kinds:
+        # One kind of layer, of whatever sizes, is one group.
+        kind, window = next(iter(kinds), ("full", 0))
+        total = sum(each[cache] for cache in listed)
+        return Pool(total * storage.block, (Group(kind, storage.block, window),), storage, total)
+    states = [state_bytes(cache, tensor, storage) for cache in listed if cache.kind == "state"]
+    block, page = _page(max(each.values()), states, storage)
+    return _grouped(Counter((c.kind, c.window, each[c]) for c in listed), block, page, storage, kept)
+
+
+def _page(widest: float, states: list[float], storage: Storage) -> tuple[int, float]:
+    """Return the tokens of a block, and the bytes of it in one layer: a block is at least as large as a state.
+
+    Source: vLLM 0.33, platforms/interface.py, _align_hybrid_block_size.
+    """
+    if not states:
+        return storage.block, storage.block * widest
+    if not widest:
+        return storage.block, max(states)
+    block = max(storage.block, storage.align * ceil(max(states) / (storage.align * widest)))
+    return block, block * widest
+
+
+def _grouped(
+    layers: Counter[tuple[str, int, float]], block: int, page: float, storage: Storage, kept: float
+) -> Pool:
+    """Make groups of as many layers as the fewest kind has; where the kinds are nearly as many, of the most."""
+    fewest, most = min(layers.values()), max(layers.values())
+    size = most if most < 1.5 * fewest else fewest
     groups: list[Group] = []
-    for (kind, window, wide), many in buckets.items():
-        # A layer with smaller pages holds more tokens in one: pages of all groups have one size.
-        tokens_of = block * int(widest // wide) if kind != "state" and wide else block
-        groups += [Group(kind, tokens_of, window)] * ceil(many / size)
-    return Pool(size * page, tuple(groups), storage, whole)
+    for (kind, window, wide), many in layers.items():
+        # Pages of all groups have one size: a layer with a smaller token has more of them in one.
+        held = int(page // wide) if wide else block
+        groups += [Group(kind, held, window)] * ceil(many / size)
+    return Pool(size * page, tuple(groups), storage, kept)
 
 
 def _whole(cache: Cache) -> Cache:
-    return (
-        Cache("full", cache.heads, cache.key, cache.value) if cache.kind in ("sliding", "chunked") else cache
-    )
+    if cache.kind not in ("sliding", "chunked"):
+        return cache
+    return Cache("full", cache.heads, cache.key, cache.value)

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from llmdeploy.memory.config import Config
+from llmdeploy.memory.config import Config, mapping
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.exclusions import compiled
 from llmdeploy.memory.shape import Part
@@ -76,7 +76,6 @@ class Scheme(Struct, frozen=True, dict=True):
     experts_only: bool = False
     kv_dtype: str | None = None
     """What the checkpoint wants its KV cache in."""
-    estimated: bool = False
 
     @cached_property
     def _excluded(self) -> re.Pattern[str] | None:
@@ -108,39 +107,33 @@ class Scheme(Struct, frozen=True, dict=True):
 def scheme(stated: Mapping[str, Any], runtime: str | None = None) -> Scheme:
     """Read the quantization of a config.json; `runtime` is what an engine quantizes plain weights to."""
     config = Config(stated)
-    declared, exported = (
-        config.mapping("quantization_config", "compression_config"),
-        config.mapping("hf_quant_config"),
-    )
-    exported = exported.get("quantization", exported)
+    declared = config.mapping("quantization_config", "compression_config")
+    exported = config.mapping("hf_quant_config")
+    exported = mapping(exported.get("quantization")) or exported
     if not declared and not exported:
         return _runtime(runtime)
     method = str(declared.get("quant_method") or "modelopt").lower()
-    kv = _kv(declared, exported)
-    excluded = tuple(
-        str(one)
-        for source, key in (
-            (declared, "ignore"),
-            (declared, "modules_to_not_convert"),
-            (declared, "exclude_modules"),
-            (exported, "exclude_modules"),
-            (declared, "ignored_layers"),
-        )
-        for one in source.get(key) or ()
-    )
-    if "quantized_layers" in declared or "quantized_layers" in exported or method == "compressed-tensors":
-        targets = tuple(_targets(declared, exported))
+    common: dict[str, Any] = {"excluded": _named(declared, exported), "kv_dtype": _kv(declared, exported)}
+    if method == "compressed-tensors" or "quantized_layers" in {**declared, **exported}:
+        targets = _targets(declared, exported)
         default = next((format for pattern, format in targets if pattern == "Linear"), None)
         named = tuple((pattern, format) for pattern, format in targets if pattern != "Linear")
-        return Scheme(method, default, named, excluded, kv_dtype=kv)
+        return Scheme(method, default, named, **common)
     algorithm = exported.get("quant_algo") or declared.get("quant_algo")
-    if algorithm is not None:
-        if str(algorithm).upper() not in _ALGORITHMS:
-            raise UnmodelledError("quantization", f"ModelOpt's `{algorithm}` is not modelled")
-        return Scheme(method, _ALGORITHMS[str(algorithm).upper()], excluded=excluded, kv_dtype=kv)
-    return Scheme(
-        method, _plain(method, declared), excluded=excluded, experts_only=method == "mxfp4", kv_dtype=kv
-    )
+    if algorithm is None:
+        return Scheme(method, _plain(method, declared), experts_only=method == "mxfp4", **common)
+    if (format := _ALGORITHMS.get(str(algorithm).upper())) is None:
+        raise UnmodelledError("quantization", f"ModelOpt's `{algorithm}` is not modelled")
+    return Scheme(method, format, **common)
+
+
+_LISTS = ("ignore", "modules_to_not_convert", "exclude_modules", "ignored_layers")
+
+
+def _named(declared: Mapping[str, Any], exported: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the modules that are not quantized, by whichever name a method has for the list."""
+    lists = (source.get(key) for source in (declared, exported) for key in _LISTS)
+    return tuple(str(name) for one in lists if isinstance(one, (list, tuple)) for name in one)
 
 
 def _runtime(word: str | None) -> Scheme:
@@ -153,21 +146,19 @@ def _runtime(word: str | None) -> Scheme:
 
 
 def _plain(method: str, declared: Mapping[str, Any]) -> Format:
-    bits = declared.get("bits", declared.get("w_bit", 4))
-    group = declared.get("group_size", declared.get("q_group_size", 128))
-    group = group if isinstance(group, int) and group > 0 else 1 << 30
-    block = declared.get("weight_block_size")
+    bits = _size(declared.get("bits", declared.get("w_bit"))) or 4
+    group = _size(declared.get("group_size", declared.get("q_group_size", 128))) or 1 << 30
+    block = _block(declared.get("weight_block_size"))
+    nf4, int8 = Format("nf4", 4, 64, 1.0), Format("int8", 8, row=4)
     formats = {
-        "fp8": Format("fp8", 8, block=tuple(block)) if isinstance(block, list) else FP8,
+        "fp8": Format("fp8", 8, block=block),
         "fbgemm_fp8": Format("fp8", 8, row=4),
         "awq": Format("awq", bits, group, 2 + bits / 8),
         "gptq": Format("gptq", bits, group, 2.0),
         "auto-round": Format("auto-round", bits, group, 2.0),
         "auto_round": Format("auto-round", bits, group, 2.0),
         "mxfp4": MXFP4,
-        "bitsandbytes": Format("nf4", 4, 64, 1.0)
-        if not declared.get("load_in_8bit")
-        else Format("int8", 8, row=4),
+        "bitsandbytes": int8 if declared.get("load_in_8bit") is True else nf4,
     }
     if method not in formats:
         raise UnmodelledError("quantization", f"checkpoints of `{method}` are not modelled")
@@ -175,30 +166,37 @@ def _plain(method: str, declared: Mapping[str, Any]) -> Format:
 
 
 def _targets(declared: Mapping[str, Any], exported: Mapping[str, Any]) -> list[tuple[str, Format]]:
+    """Return the formats of compressed-tensors' groups, and of the single modules that ModelOpt lists."""
     found: list[tuple[str, Format]] = []
-    for group in (declared.get("config_groups") or {}).values():
-        weights = group.get("weights") or {}
-        found += [(str(target), _weights(weights)) for target in group.get("targets") or ("Linear",)]
+    for group in mapping(declared.get("config_groups")).values():
+        format, targets = _weights(mapping(mapping(group).get("weights"))), mapping(group).get("targets")
+        found += [(str(target), format) for target in (targets if isinstance(targets, list) else ["Linear"])]
     for source in (declared, exported):
-        for module, row in (source.get("quantized_layers") or {}).items():
-            if (
-                isinstance(row, Mapping)
-                and (format := _ALGORITHMS.get(str(row.get("quant_algo")))) is not None
-            ):
-                found.append((str(module), format))
+        for module, row in mapping(source.get("quantized_layers")).items():
+            known = _ALGORITHMS.get(str(mapping(row).get("quant_algo")))
+            found += [(str(module), known)] if known is not None else []
     return found
 
 
 def _weights(weights: Mapping[str, Any]) -> Format:
     """Read the weights of one group of compressed-tensors."""
-    bits, size = weights.get("num_bits", 8), weights.get("group_size")
+    bits, size = _size(weights.get("num_bits")) or 8, _size(weights.get("group_size"))
     if weights.get("type") == "float" and bits == 4:
         return MXFP4 if size == 32 else NVFP4
-    if block := weights.get("block_structure"):
-        return Format("fp8", bits, block=tuple(block) if isinstance(block, list) else (128, 128))
-    if isinstance(size, int) and size > 0:
+    if weights.get("block_structure"):
+        return Format("fp8", bits, block=_block(weights["block_structure"]) or (128, 128))
+    if size:
         return Format(f"w{bits}", bits, size, 2.0 if weights.get("symmetric", True) else 2 + bits / 8)
     return Format(f"w{bits}", bits, row=4)
+
+
+def _size(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 20 else None
+
+
+def _block(value: Any) -> tuple[int, ...]:
+    sizes = tuple(map(_size, value)) if isinstance(value, (list, tuple)) else ()
+    return tuple(size for size in sizes if size) if len(sizes) == 2 and all(sizes) else ()
 
 
 def _kv(declared: Mapping[str, Any], exported: Mapping[str, Any]) -> str | None:

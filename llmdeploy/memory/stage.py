@@ -46,8 +46,12 @@ class Read(Struct, frozen=True):
 
 def read(question: Question) -> Read:
     """Read the model; what the engine quantizes while it loads is part of it."""
+    if question.card.vendor not in ("nvidia", "amd"):
+        raise UnmodelledError("card", f"how memory is shared out on `{question.card.vendor}` is not modelled")
     made = shape(question.model.config)
-    stated = question.dtype if question.dtype != "auto" else made.dtype
+    # Engines run fp32 checkpoints in 16 bits unless they are told not to (vLLM 0.33, config/model.py).
+    own = made.dtype if made.dtype not in ("float32", "float") else "bfloat16"
+    stated = question.dtype if question.dtype != "auto" else own
     width = WIDTHS.get(stated)
     if width is None:
         raise UnmodelledError("dtype", f"`{stated}` is not modelled")

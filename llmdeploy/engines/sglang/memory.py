@@ -58,8 +58,6 @@ def table() -> Constants:
 def memory(question: Question) -> Ledger:
     """Answer a question; what is not modelled comes back as UNKNOWN with its reason."""
     try:
-        if question.card.vendor == "cpu":
-            raise UnmodelledError("card", "no share of a card is taken on a CPU")
         known = read(question)
         taken = settle(question, known)
         storage = _storage(question, known)
@@ -146,71 +144,83 @@ def _tokens(stage: Stage, question: Question, taken: Taken, storage: Storage) ->
     return Tokens(full, windowed, taken.value("window_ratio"), state)
 
 
+class Budget(Struct, frozen=True):
+    """How one stage's ranks divide their share: GiB of states, and of tokens; how many requests have states."""
+
+    tokens: Tokens
+    states: float
+    kv: float
+    requests: int | None
+
+    @property
+    def fits(self) -> int:
+        """The tokens that the pool holds."""
+        return max(0, int(self.kv * GIB // self.tokens.each)) if self.tokens.each else 1 << 40
+
+
+def _budget(question: Question, taken: Taken, stage: Stage, storage: Storage, left: float) -> Budget:
+    held = _tokens(stage, question, taken, storage)
+    if not held.state:
+        return Budget(held, 0.0, left, None)
+    ratio, slots = taken.value("state_ratio"), taken.value("states_per_request")
+    states = max(0.0, left * ratio / (1 + ratio))
+    if question.concurrency is not None:
+        states = min(states, question.concurrency * slots * held.state / GIB)
+    return Budget(held, states, left - states, int(states * GIB // (held.state * slots)))
+
+
 def _answer(
     question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...], storage: Storage
 ) -> Ledger:
     share = fraction(question, known, taken)
     free = question.card.memory_gib - taken.value("context") - question.used_gib
     ranks: list[Rank] = []
-    tokens, requests, margin, per_request, each = None, None, None, 0, 0
+    budgets: list[Budget] = []
     for stage in stages:
-        held = _tokens(stage, question, taken, storage)
         left = free * share - stage.weights_gib if question.kv_bytes is None else question.kv_bytes / GIB
-        states, slots = 0.0, None
-        if held.state:
-            ratio = taken.value("state_ratio")
-            wanted = (
-                question.concurrency * taken.value("states_per_request") * held.state / GIB
-                if question.concurrency
-                else left
-            )
-            states = max(0.0, min(left * ratio / (1 + ratio), wanted))
-            slots = int(states * GIB // (held.state * taken.value("states_per_request")))
-        kv = left - states
-        lines = _lines(question, known, taken, stage, free, share, kv, states)
-        ranks += [
-            _rank(stage, rank, lines, left)
-            for _ in range(question.split.data)
-            for rank in range(question.split.tensor)
-        ]
-        fits = max(0, int(kv * GIB // held.each)) if held.each else taken.context
-        need = int(held.each * taken.context)
-        if tokens is None or fits < tokens:
-            tokens, per_request, each = fits, need, int(held.each)
-        requests = slots if requests is None or (slots is not None and slots < requests) else requests
-        short = kv - need / GIB
-        margin = short if margin is None else min(margin, short)
-    assert tokens is not None and margin is not None
-    most = int(
-        max(min(tokens / taken.context * 512, taken.value("requests_most")), taken.value("requests_least"))
-    )
-    running = min(
-        question.concurrency or most, tokens // 2 if tokens else 0, *(() if requests is None else (requests,))
-    )
-    outside = free * (1 - share) - max(rank.activation_gib + rank.cuda_graphs_gib for rank in ranks)
-    verdict, notes = judge(margin, question.card.memory_gib), known.notes
-    if verdict is Verdict.FITS and outside < 0:
-        verdict = Verdict.TIGHT
-        notes = (
-            *notes,
-            f"activations and graphs need {-outside:.2f} GiB more than mem_fraction_static leaves",
-        )
+        budget = _budget(question, taken, stage, storage, left)
+        lines = _lines(question, known, taken, stage, free, share, budget.kv, budget.states)
+        budgets.append(budget)
+        ranks += [_rank(stage, rank, lines, left) for rank in range(question.split.tensor)]
+    tightest = min(budgets, key=lambda budget: budget.fits)
+    tokens = min(tightest.fits, 1 << 40)
+    margin = min(budget.kv - budget.tokens.each * taken.context / GIB for budget in budgets)
+    verdict, notes = _judge(question, known, share, free, margin, ranks)
+    running = _running(question, taken, tokens, [b.requests for b in budgets if b.requests is not None])
     return Ledger(
         verdict,
         margin_gib=margin,
         usable_gib=free,
-        ranks=tuple(ranks),
+        ranks=tuple(ranks) * question.split.data,
         kv_tokens=tokens,
         requests_at_context=tokens / taken.context,
         max_sequences=running,
-        bytes_per_token=each,
+        bytes_per_token=int(tightest.tokens.each),
         context=taken.context,
         concurrency=question.concurrency or running,
         batch_tokens=taken.batch_tokens,
         fraction=round(share, 4),
-        kv_bytes_per_request=per_request,
+        kv_bytes_per_request=int(tightest.tokens.each * taken.context),
         notes=notes,
     )
+
+
+def _running(question: Question, taken: Taken, tokens: int, requests: list[int]) -> int:
+    """Return max_running_requests: what is asked for, or 512 a full context of tokens within bounds."""
+    most = min(int(tokens / taken.context * 512), int(taken.value("requests_most")))
+    return min(question.concurrency or max(most, int(taken.value("requests_least"))), tokens // 2, *requests)
+
+
+def _judge(
+    question: Question, known: Read, share: float, free: float, margin: float, ranks: list[Rank]
+) -> tuple[Verdict, tuple[str, ...]]:
+    """What runs outside the share must find room there; it is estimated, so that too little is TIGHT."""
+    verdict = judge(margin, question.card.memory_gib)
+    lacking = max(rank.activation_gib + rank.cuda_graphs_gib for rank in ranks) - free * (1 - share)
+    if verdict is not Verdict.FITS or lacking <= 0:
+        return verdict, known.notes
+    note = f"activations and graphs need {lacking:.2f} GiB more than mem_fraction_static leaves"
+    return Verdict.TIGHT, (*known.notes, note)
 
 
 def _lines(

@@ -43,8 +43,6 @@ def memory(question: Question) -> Ledger:
 
 
 def _check(question: Question, known: Read) -> None:
-    if question.card.vendor == "cpu":
-        raise UnmodelledError("card", "no share of a card is taken on a CPU")
     if question.split.pipeline > 1:
         raise UnmodelledError("split", "TGI has no pipeline stages")
     kinds = {layer.cache.kind for layer in known.shape.layers if layer.cache is not None}

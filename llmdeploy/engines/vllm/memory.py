@@ -17,7 +17,7 @@ from llmdeploy.engines.vllm.profile import activation, graphs
 from llmdeploy.memory.cards import traits
 from llmdeploy.memory.constants import Constants, constants
 from llmdeploy.memory.errors import UnmodelledError
-from llmdeploy.memory.kv import Storage
+from llmdeploy.memory.kv import Pool, Storage
 from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
 from llmdeploy.memory.scheme import WIDTHS
 from llmdeploy.memory.stage import Read, Stage, read, staged
@@ -53,8 +53,6 @@ def table() -> Constants:
 def memory(question: Question) -> Ledger:
     """Answer a question; what is not modelled comes back as UNKNOWN with its reason."""
     try:
-        if question.card.vendor == "cpu":
-            raise UnmodelledError("card", "no share of a card is taken on a CPU")
         known = read(question)
         taken = settle(question, known)
         loading, storage = _loading(question, known, taken), _storage(question, known, taken)
@@ -161,44 +159,28 @@ def _rank(question: Question, known: Read, taken: Taken, stage: Stage, rank: int
 def _answer(
     question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...], ranks: list[Rank]
 ) -> Ledger:
-    batches = int(taken.value("batches")) + question.split.pipeline - 1
-    in_flight = taken.batch_tokens * batches
-    needs = [stage.pool.blocks_of(taken.context, in_flight) for stage in stages]
+    copies = max(question.split.decode_context, 1)
+    in_flight = taken.batch_tokens * (int(taken.value("batches")) + question.split.pipeline - 1)
+    needs = [stage.pool.blocks_of(-(-taken.context // copies), in_flight) for stage in stages]
     blocks, tightest = min((_blocks(rank, stages[rank.stage]), rank.stage) for rank in ranks)
-    # One block is never given out (_check_enough_kv_cache_memory).
-    margins = [
-        rank.kv_gib - (needs[rank.stage] + 1) * stages[rank.stage].pool.bytes_per_block / GIB
-        for rank in ranks
-    ]
     pool, need = stages[tightest].pool, needs[tightest]
     at_once = blocks / need if need else float(taken.concurrency)
-    copies = max(question.split.decode_context, 1)
-    if len(pool.groups) > 1 and taken.value("printed_at_length"):
-        tokens = int(at_once * taken.context)
-    else:
-        tokens = blocks // max(len(pool.groups), 1) * pool.block
-    requested = question.card.memory_gib * taken.fraction
-    margin, verdict, reason = min(margins), None, None
-    free = question.card.memory_gib - taken.value("context") - question.used_gib
-    if question.kv_bytes is not None:
-        worst = min(
-            free - (rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib)
-            for rank in ranks
-        )
-        margin = min(margin, worst)
-    elif not taken.v0 and free < requested:
-        margin, verdict = min(margin, free - requested), Verdict.NO
-        reason = f"free-memory: {free:.2f} GiB are free at the start, and vLLM asks for {requested:.2f}"
+    # One block is never given out (_check_enough_kv_cache_memory).
+    margin = min(
+        rank.kv_gib - (needs[rank.stage] + 1) * stages[rank.stage].pool.bytes_per_block / GIB
+        for rank in ranks
+    )
+    margin, refusal = _held(question, taken, ranks, margin)
     return Ledger(
-        verdict or judge(margin, question.card.memory_gib),
+        Verdict.NO if refusal else judge(margin, question.card.memory_gib),
         margin_gib=margin,
-        usable_gib=requested,
+        usable_gib=question.card.memory_gib * taken.fraction,
         ranks=tuple(ranks),
-        kv_tokens=tokens * copies,
-        requests_at_context=at_once * copies,
+        kv_tokens=_printed(pool, blocks, at_once, taken, copies),
+        requests_at_context=at_once,
         max_sequences=min(taken.concurrency, blocks // max(pool.blocks_of(1, 1), 1)),
         bytes_per_token=int(pool.bytes_per_token),
-        reason=reason,
+        reason=refusal,
         context=taken.context,
         concurrency=taken.concurrency,
         batch_tokens=taken.batch_tokens,
@@ -206,6 +188,28 @@ def _answer(
         kv_bytes_per_request=int(need * pool.bytes_per_block),
         notes=known.notes,
     )
+
+
+def _printed(pool: Pool, blocks: int, at_once: float, taken: Taken, copies: int) -> int:
+    """Return "GPU KV cache size": of layers of several kinds, older releases print the tokens of one group."""
+    if len(pool.groups) > 1 and taken.value("printed_at_length"):
+        return int(at_once * taken.context)
+    return blocks // max(len(pool.groups), 1) * pool.block * copies
+
+
+def _held(question: Question, taken: Taken, ranks: list[Rank], margin: float) -> tuple[float, str | None]:
+    """Hold the margin to what the card has: what is free before vLLM starts, and all that a pinned pool stands beside."""
+    free = question.card.memory_gib - taken.value("context") - question.used_gib
+    if question.kv_bytes is not None:
+        taking = max(
+            rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib for rank in ranks
+        )
+        return min(margin, free - taking), None
+    requested = question.card.memory_gib * taken.fraction
+    if taken.v0 or free >= requested:
+        return margin, None
+    reason = f"free-memory: {free:.2f} GiB are free at the start, and vLLM asks for {requested:.2f}"
+    return min(margin, free - requested), reason
 
 
 def _blocks(rank: Rank, stage: Stage) -> int:

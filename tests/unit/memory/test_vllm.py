@@ -198,7 +198,7 @@ def test_margins_near_nothing_are_tight() -> None:
     ("name", "stated", "reason"),
     [
         ("deepseek-ai/DeepSeek-V4-Pro", {}, "architecture: `DeepseekV4ForCausalLM` is not modelled"),
-        (LLAMA, {"on": Card("cpu", 64.0)}, "card: no share of a card is taken on a CPU"),
+        (LLAMA, {"on": Card("cpu", 64.0)}, "card: how memory is shared out on `cpu` is not modelled"),
         (LLAMA, {"quantization": "hqq"}, "quantization: what `hqq` makes of plain weights is not modelled"),
     ],
 )

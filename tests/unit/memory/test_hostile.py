@@ -1,0 +1,51 @@
+"""A config.json may hold anything: the answer is a ledger, whatever it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmdeploy.catalog.configs import config
+from llmdeploy.memory import Card, Ledger, Question, Split, Verdict
+from llmdeploy.memory.model import Model
+from llmdeploy.registry import ENGINES
+
+NAMES = (
+    *("meta-llama/Llama-3.1-8B-Instruct", "deepseek-ai/DeepSeek-V3.2", "google/gemma-3-27b-it"),
+    *("nvidia/Qwen3.6-35B-A3B-NVFP4", "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4", "moonshotai/Kimi-K2.5"),
+    *("openai/gpt-oss-20b", "meta-llama/Llama-4-Maverick-17B-128E-Instruct", "Qwen/Qwen3-VL-8B-Instruct"),
+)
+KEYS = sorted({key for name in NAMES if (found := config(name)) is not None for key in found.config})
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi"])
+@given(st.sampled_from(NAMES), st.dictionaries(st.sampled_from(KEYS), JUNK, max_size=4))
+@settings(max_examples=150, deadline=None)
+def test_any_config_has_an_answer(engine: str, name: str, junk: dict[str, Any]) -> None:
+    known = config(name)
+    assert known is not None
+    card = Card("nvidia", 79.18, "h100-sxm-80gb", "", "9.0")
+    asked = Question(engine, None, Model(name, "", {**known.config, **junk}), card, Split(2))
+    found = ENGINES.get(engine).memory(asked)
+    assert isinstance(found, Ledger)
+    assert found.reason is not None or found.verdict is not Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi"])
+@pytest.mark.parametrize(
+    "stated", [{}, {"architectures": "LlamaForCausalLM"}, {"text_config": {"text_config": {}}}]
+)
+def test_a_config_that_says_nothing_is_unknown(engine: str, stated: dict[str, Any]) -> None:
+    found = ENGINES.get(engine).memory(Question(engine, None, Model("x", "", stated), Card("nvidia", 80.0)))
+    assert (found.verdict, found.reason) == (
+        Verdict.UNKNOWN,
+        "architecture: config.json names no architecture",
+    )
