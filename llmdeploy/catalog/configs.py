@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
-
-from llmdeploy.catalog.rows import rows
+from msgspec import Struct, json
 
 
 class Stated(Struct, frozen=True):
@@ -27,4 +26,6 @@ def config(hub_id: str) -> Stated | None:
 
 @cache
 def _rows() -> dict[str, dict[str, Any]]:
-    return {row["id"].lower(): row for row in rows("configs")}
+    """The largest of the catalogs: msgspec reads it in a millisecond."""
+    rows = json.decode(Path(__file__).with_name("configs.json").read_bytes())
+    return {row["id"].lower(): row for row in rows}

@@ -103,4 +103,3 @@ def _more_than_fit(context: Context, name: str, ledger: Ledger) -> Iterator[Diag
         )
         help = f"set `concurrency: {int(fit)}` (or `auto`), a shorter `context`, or waive it where most requests are short"
         yield Diagnostic("LD517", message, path, help)
-

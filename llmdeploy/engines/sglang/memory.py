@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
+from math import floor
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llmdeploy.memory.cards import traits
 from llmdeploy.memory.constants import Constants, constants
@@ -278,3 +280,16 @@ def _rank(stage: Stage, rank: int, lines: tuple[Line, ...], kv: float) -> Rank:
         kv,
         lines,
     )
+
+
+def of_the_card(question: Question) -> float | None:
+    """Return mem_fraction_static for what everything together may take of a card, None where that is not known.
+
+    Its share is of weights and KV cache alone, and of what is free: what stands outside of it is taken off first.
+    """
+    found = memory(replace(question, card_fraction=None))
+    if found.usable_gib is None or not found.ranks or question.card_fraction is None:
+        return None
+    outside = max(rank.activation_gib + rank.nontorch_gib + rank.cuda_graphs_gib for rank in found.ranks)
+    share = (question.card.memory_gib * question.card_fraction - outside) / found.usable_gib
+    return max(0.01, floor(share * 1000) / 1000)

@@ -119,7 +119,8 @@ def _loading(question: Question, known: Read, taken: Taken) -> Loading:
 
 def _storage(question: Question, known: Read, taken: Taken) -> Storage:
     options = question.options or {}
-    stated = question.kv_dtype if question.kv_dtype != "auto" else known.scheme.kv_dtype
+    own = known.scheme.kv_dtype if taken.value("cache_as_checkpoint") else None
+    stated = question.kv_dtype if question.kv_dtype != "auto" else own
     element = known.width if stated is None else float(WIDTHS.get(stated, 1))
     aligned = question.prefix_caching and taken.value("aligned_states") > 0
     return Storage(
@@ -174,7 +175,7 @@ def _answer(
     return Ledger(
         Verdict.NO if refusal else judge(margin, question.card.memory_gib),
         margin_gib=margin,
-        usable_gib=question.card.memory_gib * taken.fraction,
+        usable_gib=_usable(question, taken, ranks),
         ranks=tuple(ranks),
         kv_tokens=_printed(pool, blocks, at_once, taken, copies),
         requests_at_context=at_once,
@@ -188,6 +189,13 @@ def _answer(
         kv_bytes_per_request=int(need * pool.bytes_per_block),
         notes=known.notes,
     )
+
+
+def _usable(question: Question, taken: Taken, ranks: list[Rank]) -> float:
+    """Return the share, or what a pinned pool and all beside it come to."""
+    if question.kv_bytes is None:
+        return question.card.memory_gib * taken.fraction
+    return max(rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib for rank in ranks)
 
 
 def _printed(pool: Pool, blocks: int, at_once: float, taken: Taken, copies: int) -> int:

@@ -118,6 +118,7 @@ def test_a_pinned_pool_makes_the_share_irrelevant() -> None:
     found = ask(kv_bytes=4 << 30, context=8192, fraction=0.1)
     assert found.ranks[0].kv_gib == 4
     assert found.kv_tokens == (4 << 30) // (131_072 * 16) * 16
+    assert found.usable_gib is not None and 20 < found.usable_gib < 23
     assert found.verdict is Verdict.FITS
 
 
