@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy.checks.context import Context
+from llmdeploy.engines.table import field_of
 from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Question, Split, Verdict
 from llmdeploy.memory.corrections import asking
 from llmdeploy.plan.hardware import Hardware
@@ -21,7 +22,8 @@ from llmdeploy.spec.types import AUTO
 _STEPS = (1024, 256, 16)
 """A context that is solved for is a multiple of the first of these that fits."""
 
-_PINNED = ("concurrency", "batch_tokens", "memory_fraction")
+_STATIC = "static_fraction"
+_PINNED = ("concurrency", "batch_tokens", "memory_fraction", _STATIC)
 
 Ask = Callable[[Question], Ledger]
 
@@ -44,16 +46,19 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
     if found.verdict is Verdict.UNKNOWN:
         # Nothing was planned, so nothing is pinned: the engine knows its model better.
         return Sized(found, _unsolved(values))
-    solved = {setting: value for setting, value in _taken(found).items() if values.get(setting) == AUTO}
+    taken = _taken(found)
+    solved = {setting: value for setting, value in taken.items() if values.get(setting) == AUTO}
     pins = {
         setting: value
-        for setting, value in _taken(found).items()
+        for setting, value in taken.items()
         if setting in _PINNED
         and setting not in solved
         and values.get(setting) != value
         and engine.takes(setting, asked.version or "", pool.vendor)
     }
-    why += [_pinned(setting, value) for setting, value in pins.items()]
+    why += [_pinned(setting, value, values) for setting, value in pins.items()]
+    if _STATIC in pins:
+        pins["memory_fraction"] = None  # said by the other
     return Sized(found, solved | pins, tuple(why))
 
 
@@ -133,15 +138,22 @@ def _taken(ledger: Ledger) -> dict[str, Any]:
         "concurrency": ledger.concurrency,
         "batch_tokens": ledger.batch_tokens,
         "memory_fraction": ledger.fraction,
+        _STATIC: ledger.fraction,
     }
     return {setting: value for setting, value in stated.items() if value is not None}
 
 
-def _pinned(setting: str, value: Any) -> Why:
+def _pinned(setting: str, value: Any, values: Mapping[str, Any]) -> Why:
     text = f"{value:g}" if isinstance(value, float) else str(value)
-    return Why(
-        setting, text, "what the memory was planned with: the engine's own default for this card, pinned"
-    )
+    stated = values.get("memory_fraction")
+    if setting == _STATIC and stated is not None:
+        return Why(
+            "memory_fraction",
+            text,
+            f"what {stated:g} of the whole card comes to for weights and KV cache alone",
+        )
+    because = "what the memory was planned with: the engine's own default for this card, pinned"
+    return Why(field_of(setting), text, because)
 
 
 def _solved(asked: Question, values: Mapping[str, Any], ask: Ask) -> tuple[Ledger, list[Why]]:
@@ -173,7 +185,8 @@ def longest(asked: Question, ask: Ask) -> int | None:
 
 def most(asked: Question, ask: Ask) -> int:
     """Return how many requests of full length run at once, up to what the engine takes by itself; at least 1."""
-    default = ask(replace(asked, concurrency=None)).concurrency or 1
+    free = ask(replace(asked, concurrency=None))
+    default = free.concurrency or int(free.requests_at_context or 1)
     return _last(default, lambda many: _holds(ask(replace(asked, concurrency=many)), many)) or 1
 
 

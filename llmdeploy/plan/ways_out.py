@@ -20,6 +20,7 @@ _LARGEST_NODE = 8
 """GPUs that a node commonly has, where the pool has fewer."""
 _WORTH_SAYING = 1024
 """Tokens: a context below this helps nobody."""
+_SHARE = 0.9
 _QUANTIZATIONS = ("fp8", "int8", "nvfp4", "mxfp4", "int4", "bitsandbytes")
 _SEQUENCES = (512, 256, 128, 64, 32, 16, 8)
 
@@ -27,7 +28,11 @@ _SEQUENCES = (512, 256, 128, 64, 32, 16, 8)
 def ways_out(context: Context, name: str) -> list[str]:
     """Return what to write instead, each by itself enough: it compiles without an error, and fits."""
     model = context.spec.models[name]
-    texts = [*_shorter(context, name, model), *_fewer(context, name, model)]
+    texts = [
+        *_shorter(context, name, model),
+        *_fewer(context, name, model),
+        *_more_of_it(context, name, model),
+    ]
     texts += _quantized(context, name, model)
     plain = _more_gpus(context, name, model)
     if plain is not None:
@@ -84,6 +89,12 @@ def _fewer(context: Context, name: str, model: Model) -> Iterator[str]:
         ):
             yield f"`concurrency: {many}`"
             return
+
+
+def _more_of_it(context: Context, name: str, model: Model) -> Iterator[str]:
+    """SGLang's own share of a small card is cautious."""
+    if model.memory_fraction is None and _tried(context, name, {"memory_fraction": _SHARE}):
+        yield f"`memory_fraction: {_SHARE}`"
 
 
 def _quantized(context: Context, name: str, model: Model) -> Iterator[str]:

@@ -93,7 +93,7 @@ def _answer(question: Question, known: Read, stage: Stage) -> Ledger:
         max_sequences=min(tokens, question.concurrency or tokens),
         bytes_per_token=int(each),
         context=context,
-        concurrency=question.concurrency or max(1, int(tokens / context)),
+        concurrency=question.concurrency,
         batch_tokens=batch,
         fraction=fraction,
         kv_bytes_per_request=int(context * each),
