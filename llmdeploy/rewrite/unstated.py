@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from llmdeploy.catalog.defaults import telling_defaults
 from llmdeploy.catalog.flags import Flag
@@ -10,6 +11,8 @@ from llmdeploy.engines.arguments.parser import Parser
 from llmdeploy.engines.arguments.spelling import bare, split
 from llmdeploy.plan.model import Service
 from llmdeploy.rewrite.changes import changes
+from llmdeploy.rewrite.edits import value_at
+from llmdeploy.rewrite.fields import path_of
 from llmdeploy.rewrite.report import Item, Kind, shown
 from llmdeploy.rewrite.way import Way
 
@@ -21,14 +24,23 @@ def compiled_to(way: Way, before: Parser, after: Parser, compiled: Service | Non
         was, now = before.find(flag), after.find(flag)
         if was is None or flag in mine:
             continue
-        subject = f"{flag}, by a field"
+        field = _field(way, flag)
+        subject = f"`{'.'.join(field)}`, compiled to {flag}" if field else f"{flag}, which llmdeploy adds"
         if now is None:
-            yield Item(
-                Kind.CHANGED, subject, why="not there: the field is compiled to another, or is an error"
-            )
+            why = "not there: the field is compiled to another, or is an error"
+            yield Item(Kind.CHANGED, subject, why=why, at=field)
         else:
             found = changes(subject, "", value, was.flag, now.flag, after, before)
-            yield from (each for each in found if each.kind is Kind.CHANGED)
+            yield from (replace(each, at=field) for each in found if each.kind is Kind.CHANGED)
+
+
+def _field(way: Way, flag: str) -> tuple[str, ...] | None:
+    """Return the field of llm.yaml that a flag comes from, where the model states it."""
+    for setting in way.after.settings.values():
+        field = path_of(setting)
+        if flag in setting.spelled and value_at(way.stated, field) is not None:
+            return field
+    return None
 
 
 def _words(way: Way, compiled: Service | None) -> Iterator[tuple[str, str]]:

@@ -48,13 +48,24 @@ class Way(Struct, frozen=True):
         text = MASK if is_secret(self._path(path), value) else redact(shown(value))
         return f"{'.'.join(map(str, path))}: {text}"
 
-    def say(self, kind: Kind, subject: str, becomes: str | None = None, **more: str | None) -> None:
-        self.items.append(Item(kind, subject, becomes, **more))
+    def say(
+        self,
+        kind: Kind,
+        subject: str,
+        becomes: str | None = None,
+        *,
+        at: Path | None = None,
+        **more: str | None,
+    ) -> None:
+        self.items.append(Item(kind, subject, becomes, at=at, **more))
 
-    def put(self, path: Path, value: Any) -> None:
-        """State something; a new field stands where its documentation has it."""
+    def put(self, path: Path, value: Any, instead_of: Path | None = None) -> None:
+        """State something, perhaps for an entry that goes; a new field stands where its documentation has it."""
         before = _ORDER[: _ORDER.index(str(path[0]))]
-        self.edits.append(Put(self._path(path), value, tuple(reversed(before)) if len(path) == 1 else ()))
+        after = tuple(reversed(before)) if len(path) == 1 else ()
+        self.edits.append(
+            Put(self._path(path), value, after, (self._path(instead_of),) if instead_of else ())
+        )
 
     def rename(self, path: Path, name: str, *value: Any) -> None:
         self.edits.append(Rename(self._path(path), name, *value))
