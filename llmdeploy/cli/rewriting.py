@@ -145,13 +145,12 @@ def _left_open(found: Outcome, engine: str | None) -> Iterator[str]:
 
 def _made(found: Outcome, diff: bool) -> Iterator[str]:
     """Yield what becomes of llm.yaml, and of what runs: the services and files, or every line of them."""
-    from llmdeploy.diagnostics.redact import redact
     from llmdeploy.rewrite import running
-    from llmdeploy.rewrite.outcome import artifact_diff, spec_diff
+    from llmdeploy.rewrite.outcome import artifact_diff, lost_comments, spec_diff
 
-    if found.lost:
+    if comments := lost_comments(found):
         yield "comments that go with their entries"
-        yield from (f"  line {comment.line}: {redact(comment.text.rstrip())}" for comment in found.lost)
+        yield from (f"  line {line}: {text}" for line, text in comments)
         yield ""
     if changes := spec_diff(found):
         yield changes
@@ -181,7 +180,7 @@ def _document(found: Outcome, engine: str | None, *, written: bool) -> dict[str,
     from msgspec import to_builtins
 
     from llmdeploy.rewrite import left_open, running
-    from llmdeploy.rewrite.outcome import artifact_diff, spec_diff
+    from llmdeploy.rewrite.outcome import artifact_diff, lost_comments, spec_diff
     from llmdeploy.rewrite.report import document
 
     models = left_open.left_open(found.before, found.after, engine) if engine is not None else []
@@ -189,6 +188,7 @@ def _document(found: Outcome, engine: str | None, *, written: bool) -> dict[str,
         "rewrites": [document(rewrite, found.before.source) for rewrite in found.rewrites],
         "left_open": left_open.document(models),
         "cannot_edit": [],
+        "lost_comments": [{"line": line, "text": text} for line, text in lost_comments(found)],
         "running": to_builtins(running.running(found)),
         "files": to_builtins(running.files(found)),
         "diff": {"spec": spec_diff(found), "artifacts": artifact_diff(found)},
@@ -207,6 +207,7 @@ def _unmade(rewrites: Sequence[Rewrite], before: Result, stuck: CannotEdit | Non
         "rewrites": [document(rewrite, before.source) for rewrite in rewrites],
         "left_open": [],
         "cannot_edit": to_builtins(stuck.entries) if stuck else [],
+        "lost_comments": [],
         "running": [],
         "files": [],
         "diff": {"spec": "", "artifacts": ""},

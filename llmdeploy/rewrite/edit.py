@@ -45,7 +45,7 @@ def edited(source: Source, edits: Iterable[Edit]) -> str:
     return text
 
 
-def lost_comments(source: Source, edits: Iterable[Edit]) -> list[Comment]:
+def comments_gone(source: Source, edits: Iterable[Edit]) -> list[Comment]:
     """Return the comments that go with the entries that they speak of."""
     return comments.gone(Places(source), whole(source.data, edits))
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from llmdeploy.compiler import Result
-from llmdeploy.diagnostics.redact import redact_line
-from llmdeploy.rewrite.edit import edited, lost_comments
+from llmdeploy.diagnostics.redact import redact_comment, redact_line
+from llmdeploy.rewrite.edit import comments_gone, edited
 from llmdeploy.rewrite.report import Rewrite
 from llmdeploy.rewrite.waived import without_idle
 from llmdeploy.source import Comment, Source
@@ -36,7 +36,7 @@ def outcome(before: Result, rewrites: Sequence[Rewrite], compile: Compile) -> Ou
     edits = [edit for rewrite in rewrites for edit in rewrite.edits]
     after = compile(edited(before.source, edits))
     text = without_idle(before, after, rewrites)
-    lost = tuple(lost_comments(before.source, edits))
+    lost = tuple(comments_gone(before.source, edits))
     return Outcome(tuple(rewrites), before, after if text == after.source.text else compile(text), lost)
 
 
@@ -46,6 +46,12 @@ def spec_diff(outcome: Outcome) -> str:
     return "".join(
         difflib.unified_diff(_shown(outcome.before.source), _shown(outcome.after.source), name, name)
     )
+
+
+def lost_comments(outcome: Outcome) -> list[tuple[int, str]]:
+    """Return the comments that go with their entries, each with its line, without credentials."""
+    source = outcome.before.source
+    return [(comment.line, redact_comment(source, comment)) for comment in outcome.lost]
 
 
 def artifact_diff(outcome: Outcome) -> str:

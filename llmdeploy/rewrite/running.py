@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy.diagnostics.redact import MASK, names_credential, redact
+from llmdeploy.emit.shell import quote
 from llmdeploy.plan.model import Plan, Service
 from llmdeploy.rewrite.outcome import Outcome, artifact_diffs
 
@@ -103,14 +104,13 @@ def _differing(what: str, before: Mapping[str, str], after: Mapping[str, str]) -
 
 def _words(argv: tuple[str, ...]) -> dict[str, str]:
     """Return the command line by flag, each with its values; under "" stands what comes before the first."""
-    from llmdeploy.emit.shell import quote
-
     found: dict[str, list[str]] = {}
     flag = ""
     for word in argv:
         if word.startswith("--"):
             flag = word.partition("=")[0]
-        found.setdefault(flag, []).append(quote(redact(word)))
+        is_value = not word.startswith("--") and names_credential(flag)
+        found.setdefault(flag, []).append(MASK if is_value else quote(redact(word)))
     return {flag: " ".join(words) for flag, words in found.items()}
 
 

@@ -57,7 +57,16 @@ DOORS: dict[str, set[str]] = {
         *("checks", "diagnostics", "emit", "facts", "plan", "registry", "source", "spec", "targets.base")
     },
     "rewrite": {
-        *("catalog", "checks.context", "compiler", "diagnostics", "emit.yaml", "engines.arguments", "facts"),
+        *(
+            "catalog",
+            "checks.context",
+            "compiler",
+            "diagnostics",
+            "emit.shell",
+            "emit.yaml",
+            "engines.arguments",
+            "facts",
+        ),
         *(
             "engines.limits",
             "engines.lowering",

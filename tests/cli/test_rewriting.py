@@ -140,7 +140,8 @@ class TestBoth:
         result = invoke(*command, "--format", "json", str(spec))
         document = json.loads(result.stdout)
         assert document.keys() == {
-            *("rewrites", "left_open", "cannot_edit", "running", "files", "diff", "written", "diagnostics"),
+            *("rewrites", "left_open", "cannot_edit", "lost_comments", "running", "files", "diff"),
+            *("written", "diagnostics"),
         }
         (rewrite,) = document["rewrites"]
         assert rewrite.keys() == {"model", "from", "to", "kept", "items"}
@@ -179,6 +180,18 @@ def test_the_difference_of_the_artifacts_names_what_runs(spec: Path) -> None:
     diff = json.loads(result.stdout)["diff"]["artifacts"]
     assert "\n-    image: vllm/vllm-openai:v0.32.0\n+    image: vllm/vllm-openai:v0.33.0\n" in diff
     assert "\n-    image: ghcr.io" not in diff, "the other model stays as it is"
+
+
+def test_a_credential_in_a_comment_is_not_shown_either() -> None:
+    spec = SPEC.replace(
+        "engine: tgi, gpus: 1, env: {MY_TOKEN: abc}} # llmdeploy: allow LD505",
+        "gpus: 1,\n    engine_version: 0.18.1,\n    # HF_TOKEN: abc\n"
+        "    env: {VLLM_RPC_TIMEOUT: '1'}, # PASSWORD=abc, as it was\n  }",
+    )
+    for format in ("text", "json"):
+        said = invoke("upgrade", "--to", "vllm=0.33.0", "--format", format, "-", input=spec).stdout
+        assert "# HF_TOKEN: [REDACTED]" in said and "# PASSWORD=[REDACTED], as it was" in said
+        assert "abc" not in said
 
 
 def test_a_change_is_told_once_however_many_targets_there_are(spec: Path) -> None:

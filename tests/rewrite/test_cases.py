@@ -19,8 +19,8 @@ from llmdeploy.source import read
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/*/llm.yaml"))
 KEYS = {
-    *("rewrites", "left_open", "cannot_edit", "running", "files", "diff", "written"),
-    "diagnostics",
+    *("rewrites", "left_open", "cannot_edit", "lost_comments", "running", "files", "diff"),
+    *("written", "diagnostics"),
 }
 GoldenText = Callable[[Path, str], None]
 
