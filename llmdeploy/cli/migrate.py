@@ -21,7 +21,7 @@ def command(model: str, engine: str, spec: str, write: bool, format: str) -> Non
     """Rewrite one model of SPEC (default: llm.yaml) for another engine.
 
     Says what was carried over, what has no counterpart and why, and what clients will notice; then how
-    llm.yaml changes, and what is found in it after that.
+    llm.yaml changes, and what is found in it after that. A comment goes where its entry goes.
 
     Exit status: 0 fine, 1 errors in SPEC or in what it becomes, 2 usage.
     """

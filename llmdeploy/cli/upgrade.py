@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     "--to", "target", required=True, metavar="ENGINE=VERSION", help="Like vllm=0.33.0; older ones, too."
 )
 @click.option("--model", metavar="NAME", help="Default: every model of SPEC that runs on this engine.")
+@click.option("--diff", is_flag=True, help="Show how every line of the artifacts changes.")
 @rewriting.options
-def command(target: str, model: str | None, spec: str, write: bool, format: str) -> None:
+def command(target: str, model: str | None, diff: bool, spec: str, write: bool, format: str) -> None:
     """Show what another release of an engine changes for SPEC (default: llm.yaml).
 
     Says which of its flags vanish, are renamed, or take other values, what to write instead, and which
-    defaults are others; then how llm.yaml and the artifacts change.
+    defaults are others; then how llm.yaml changes, what each service runs otherwise, and which artifacts
+    change (--diff: line by line). A comment beside or directly above an entry that goes, goes with it.
 
     Exit status: 0 fine, 1 errors in SPEC or in what it becomes, 2 usage.
     """
@@ -41,7 +43,16 @@ def command(target: str, model: str | None, spec: str, write: bool, format: str)
         plan(name, stated[name], table, (version_of(before.spec, name, table), version), compiled.get(name))
         for name in models
     ]
-    rewriting.finish(spec, before, rewrites, write=write, format=format, emit=True)
+    rewriting.finish(
+        spec,
+        before,
+        rewrites,
+        write=write,
+        format=format,
+        emit=True,
+        diff=diff,
+        engine=table.name if model is None else None,
+    )
 
 
 def _target(text: str) -> tuple[Table, str]:
@@ -79,5 +90,9 @@ def _models(result: Result, spec: Spec, engine: str, model: str | None) -> list[
     named = [name for name, each in spec.models.items() if each.engine != "auto"]
     found = [name for name in named if engine_of(result, name) == engine]
     if not found:
-        raise click.UsageError(f"no model of this file runs on {engine}")
+        left = [name for name, each in spec.models.items() if each.engine == "auto"]
+        hint = (
+            f"; {', '.join(f'`{name}`' for name in left)}: `engine: auto` follows the catalog" if left else ""
+        )
+        raise click.UsageError(f"no model of this file runs on {engine}{hint}")
     return found

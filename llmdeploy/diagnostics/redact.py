@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from llmdeploy.diagnostics.model import Diagnostic, Path
-from llmdeploy.source import Source, Span
+from llmdeploy.source import Comment, Source, Span
 
 MASK = "[REDACTED]"
 
@@ -75,6 +75,15 @@ def redact_line(source: Source, number: int, loose: bool = False) -> str:
     for start, end in reversed(secret_ranges(source, number, loose)):
         line = line[:start] + MASK + line[end:]
     return line
+
+
+def redact_comment(source: Source, comment: Comment) -> str:
+    """Return a comment of the file without credentials."""
+    text = comment.text
+    for start, end in reversed(secret_ranges(source, comment.line)):
+        if start >= comment.column - 1:
+            text = text[: start - comment.column + 1] + MASK + text[end - comment.column + 1 :]
+    return text.rstrip()
 
 
 def secret_ranges(source: Source, number: int, loose: bool = False) -> list[tuple[int, int]]:

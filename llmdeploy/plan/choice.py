@@ -18,6 +18,7 @@ from llmdeploy.plan import fit
 from llmdeploy.plan.placement import pool_of
 from llmdeploy.plan.policy import Choice, PassedOver, Policy, leaf
 from llmdeploy.plan.settings import settings_of
+from llmdeploy.plan.ways_out import ways_out
 
 _NOT_MAINTAINED = "LD505"
 _OF_SHAPE = frozenset({"LD301", "LD302", "LD305", "LD336", "LD337", "LD338", "LD339"})
@@ -69,7 +70,7 @@ def _findings(trial: Context, name: str, engine: str) -> Iterator[Diagnostic]:
     findings = [each for each in checks.check(trial) if each.path[:2] == ("models", name)]
     if pool_of(trial.spec, name) in trial.pools:
         settings, _, ledger = settings_of(trial, name, {})
-        findings += [*trial.engines[engine].lower(settings).diagnostics, *fit.findings(trial, name, ledger)]
+        findings += [*trial.engines[engine].lower(settings).diagnostics, *fit.findings(trial, name, ledger, ways_out)]
     for finding in findings:
         if finding.severity is Severity.ERROR or finding.code == _NOT_MAINTAINED:
             yield finding

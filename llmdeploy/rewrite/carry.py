@@ -86,7 +86,11 @@ def _to_flag(
     said = [f"{home}.{key}: {shown(new)}"]
     said += (f"{bare(each)}: {shown(beside)}" for each, beside in _beside(way, spelling))
     differs = row.difference(way.before.name, way.after.name)
-    way.say(Kind.RENAMED, subject, ", ".join(said), why=differs, source=row.source)
+    is_as_it_was = where == (home, key) and len(said) == 1 and _same(new, way.entries(home)[key])
+    if not is_as_it_was:
+        way.say(Kind.RENAMED, subject, ", ".join(said), why=differs, source=row.source, at=where)
+    elif differs is not None:
+        way.say(Kind.BEHAVES, subject, why=differs, source=row.source, at=where)
 
 
 def _beside(way: Way, spelling: Spelling) -> Iterator[tuple[str, Any]]:
@@ -106,7 +110,7 @@ def _place(way: Way, where: Path | None, home: str, key: str, value: Any) -> Non
     if where is None or where[0] != home:
         if where is not None:
             way.remove(where)
-        way.put((home, key), value)
+        way.put((home, key), value, instead_of=where)
     elif key != where[1]:
         way.rename(where, key, *([] if _same(value, way.entries(home)[str(where[1])]) else [value]))
     elif not _same(value, way.entries(home)[key]):
@@ -122,14 +126,16 @@ def _to_field(way: Way, where: Path | None, subject: str, setting: Setting, valu
     path = path_of(setting)
     if setting.name == "tensor":
         _leave(way, where, Kind.LOST, subject, "llmdeploy derives it from `gpus` and `parallel`")
-    elif setting.name not in way.after.settings and setting.name not in way.after.noted:
-        _leave(way, where, Kind.LOST, subject, way.after.lacking.get(setting.name, lacks(way, path)))
-    elif not way.state(path, value):
+    elif setting.name not in way.after.settings:
+        noted = way.after.noted.get(setting.name)
+        why = noted.message if noted else way.after.lacking.get(setting.name, lacks(way, path))
+        _leave(way, where, Kind.LOST, subject, why)
+    elif not way.state(path, value, instead_of=where):
         _leave(way, where, Kind.LOST, subject, f"`{'.'.join(path)}` says it already")
     else:
         if where is not None:
             way.remove(where)
-        way.say(Kind.FIELD, subject, way.shown(path, value))
+        way.say(Kind.FIELD, subject, way.shown(path, value), at=where)
 
 
 def lacks(way: Way, path: Path) -> str:
@@ -141,7 +147,7 @@ def _leave(
 ) -> None:
     if where is not None:
         way.remove(where)
-    way.say(kind, subject, why=why, source=source)
+    way.say(kind, subject, why=why, source=source, at=where)
 
 
 def _is_default(value: Any, flag: Flag | None) -> bool:

@@ -17,6 +17,8 @@ class Put(Struct, frozen=True):
     path: Path
     value: Any
     after: tuple[str, ...] = ()
+    instead_of: tuple[Path, ...] = ()
+    """Entries that go for this one; their comments come along."""
 
 
 AS_WRITTEN: Any = object()
@@ -31,7 +33,7 @@ class Rename(Struct, frozen=True):
 
 
 class Remove(Struct, frozen=True):
-    """Take an entry out. A comment on its lines stays, on a line of its own."""
+    """Take an entry out, with the comments that speak of it."""
 
     path: Path
 
@@ -60,21 +62,29 @@ def applied(data: dict[str, Any], edits: Iterable[Edit]) -> dict[str, Any]:
 def whole(data: dict[str, Any], edits: Iterable[Edit]) -> list[Edit]:
     """Make one edit of those that make a mapping, and one of those that empty it."""
     found: list[Edit] = []
-    made: dict[Path, Put] = {}
+    made: dict[Path, list[Put]] = {}
     for edit in edits:
         parent = edit.path[:-1]
         if not isinstance(edit, Put) or value_at(data, parent) is not None:
             found.append(edit)
         elif parent in made:
-            made[parent].value[edit.path[-1]] = edit.value
+            made[parent].append(edit)
         else:
-            made[parent] = Put(parent, {edit.path[-1]: edit.value}, edit.after)
-            found.append(made[parent])
+            made[parent] = [edit]
+            found.append(Put(parent, {}))
+    found = [_mapping(made[edit.path]) if edit.path in made else edit for edit in found]
     for parent in {edit.path[:-1] for edit in found}:
         mine = [edit for edit in found if edit.path[:-1] == parent]
         if all(isinstance(edit, Remove) for edit in mine) and len(mine) == len(value_at(data, parent)):
             found = [edit for edit in found if edit not in mine] + [Remove(parent)]
     return found
+
+
+def _mapping(puts: list[Put]) -> Put:
+    """Return the one edit that makes a mapping of these entries."""
+    entries = {put.path[-1]: put.value for put in puts}
+    origins = tuple(path for put in puts for path in put.instead_of)
+    return Put(puts[0].path[:-1], entries, puts[0].after, origins)
 
 
 def value_at(data: Any, path: Path) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from llmdeploy.diagnostics import Path
 from llmdeploy.emit.yaml import inline
+from llmdeploy.rewrite import comments
 from llmdeploy.rewrite.edits import AS_WRITTEN, Edit, Put, Remove, Rename
-from llmdeploy.rewrite.places import Places
+from llmdeploy.rewrite.places import BREAK, Places
 
 
 def braced(path: Path, edits: Mapping[Path, Edit], places: Places) -> str:
@@ -18,7 +20,8 @@ def braced(path: Path, edits: Mapping[Path, Edit], places: Places) -> str:
             _insert(edit, entries, gaps, places)
     for key in [key for key, text in entries.items() if text is None]:
         at = list(entries).index(key)
-        gaps[at : at + 2] = [_merged(gaps[at], gaps[at + 1], at == 0, at == len(entries) - 1)]
+        before, behind = _without_comments((*path, key), gaps[at], gaps[at + 1], places)
+        gaps[at : at + 2] = [_merged(before, behind, at == 0, at == len(entries) - 1)]
         del entries[key]
     body = "".join(gap + (text or "") for gap, text in zip(gaps, [*entries.values(), ""], strict=True))
     return "{" + body + "}"
@@ -63,6 +66,17 @@ def _insert(edit: Put, entries: dict[str, str | None], gaps: list[str], places: 
     entries.update(items)
     between = gaps[1] if len(gaps) > 2 and "#" not in gaps[1] else ", "
     gaps.insert(at, between if at else "")
+
+
+def _without_comments(path: Path, before: str, behind: str, places: Places) -> tuple[str, str]:
+    """Return what stands around an entry that goes without the comments that speak of it."""
+    for comment in comments.above(places, path):
+        before = re.sub(
+            rf"(?:{BREAK.pattern})[ \t]*{re.escape(comment.text)}(?={BREAK.pattern})", "", before, count=1
+        )
+    for comment in comments.within(places, path):
+        behind = re.sub(rf"[ \t]*{re.escape(comment.text)}(?={BREAK.pattern}|$)", "", behind, count=1)
+    return before, behind
 
 
 def _merged(before: str, behind: str, first: bool, last: bool) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 
 from llmdeploy import catalog
 from llmdeploy.catalog.behaviours import behaviours
+from llmdeploy.diagnostics import Path
 from llmdeploy.engines.table import Table, field_of
 from llmdeploy.rewrite.carry import carry, lacks
 from llmdeploy.rewrite.convert import plain
 from llmdeploy.rewrite.machine import driver
-from llmdeploy.rewrite.names import is_own
+from llmdeploy.rewrite.names import is_own, known, named
 from llmdeploy.rewrite.report import Kind, Rewrite, shown
 from llmdeploy.rewrite.way import Way
 
@@ -41,19 +42,28 @@ def plan(
     way = Way(model, stated, before, after)
     _source(way)
     _engine(way)
-    for key, value in way.entries("engine_args").items():
+    for key, value in _strangers_first(way):
         carry(way, ("engine_args", key), key, value)
     for name, value in way.entries("env").items():
         if is_own(name, before):
             carry(way, ("env", name), name, plain(value))
     _fields(way)
     for row in behaviours(before.name, after.name, stated):
-        way.say(Kind.BEHAVES, row.what, why=row.text, source=row.source)
+        way.say(Kind.BEHAVES, row.what, why=row.text, source=row.source, at=_stated_at(row.field))
     if vendor in (None, "nvidia"):
         way.items.extend(driver((before, version), (after, after.versions[0])))
     ends = ((before.name, version), (after.name, after.versions[0]))
     lifted = frozenset({"LD505"} if before.lifecycle and not after.lifecycle else ())
     return Rewrite(model, *ends, tuple(way.items), tuple(way.edits), tuple(_kept(way)), lifted)
+
+
+def _strangers_first(way: Way) -> list[tuple[str, Any]]:
+    """Return `engine_args`: what the old engine does not know goes, and must not stand in another's way by its name."""
+
+    def is_known(entry: tuple[str, Any]) -> bool:
+        return known(named(*entry, way.before).name, way.before) is not None
+
+    return sorted(way.entries("engine_args").items(), key=is_known)
 
 
 def _engine(way: Way) -> None:
@@ -66,7 +76,7 @@ def _engine(way: Way) -> None:
     ):
         if key in way.stated:
             way.remove((key,))
-            way.say(Kind.LOST, way.shown((key,), way.stated[key]), why=why)
+            way.say(Kind.LOST, way.shown((key,), way.stated[key]), why=why, at=(key,))
 
 
 def _source(way: Way) -> None:
@@ -83,7 +93,8 @@ def _source(way: Way) -> None:
     ):
         if field == "source" or field not in way.stated:
             way.put((field,), value)
-            way.say(Kind.FIELD, said, way.shown((field,), value))
+            at = ("source",) if field == "source" else None
+            way.say(Kind.FIELD, said, way.shown((field,), value), at=at)
     given = {key.lstrip("-").replace("-", "_") for key in way.entries("engine_args")}
     for name, argument in bento.args.items():
         if name in _OF_THE_MODEL and name not in given and argument.default is not None:
@@ -91,20 +102,26 @@ def _source(way: Way) -> None:
 
 
 def _fields(way: Way) -> None:
-    """Fields that the new engine lacks: those that forbid go, of the others the compiler tells."""
+    """Fields that the new engine lacks: those that forbid, or that it only notes, go; of others the compiler tells."""
     for name in _OFF:
         stated = way.stated.get(name)
         if stated in (False, _NO_BACKEND) and name not in way.after.settings:
             way.remove((name,))
-            way.say(Kind.LOST, f"{name}: {shown(stated)}", why=lacks(way, (name,)))
+            way.say(Kind.LOST, f"{name}: {shown(stated)}", why=lacks(way, (name,)), at=(name,))
     for name, noted in way.after.noted.items():
-        if field_of(name) in way.stated and name not in way.before.noted:
-            way.say(Kind.BEHAVES, f"`{field_of(name)}`", why=noted.message)
+        field = field_of(name)
+        if field in way.stated and name in way.before.settings and name not in way.after.settings:
+            way.remove((field,))
+            way.say(Kind.LOST, way.shown((field,), way.stated[field]), why=noted.message, at=(field,))
+
+
+def _stated_at(field: str | None) -> Path | None:
+    return (field,) if field else None
 
 
 def _kept(way: Way) -> Iterator[str]:
-    """Yield what no edit speaks of; of `env` and `engine_args`, entry by entry."""
-    edited = {edit.path[2:] for edit in way.edits}
+    """Yield what no edit and no word speaks of; of `env` and `engine_args`, entry by entry."""
+    edited = {edit.path[2:] for edit in way.edits} | {item.at for item in way.items}
     for key in way.stated:
         inner = way.entries(key) if key in ("env", "engine_args") else None
         paths = [(key,)] if inner is None else [(key, name) for name in inner]

@@ -8,7 +8,7 @@ from typing import Any
 from llmdeploy.diagnostics import Path
 from llmdeploy.emit.yaml import inline
 from llmdeploy.rewrite.edits import value_at
-from llmdeploy.source import Source, Span
+from llmdeploy.source import Comment, Source, Span
 
 # Those that libyaml counts.
 BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -25,6 +25,7 @@ class Places:
         self._starts = [0, *(found.end() for found in BREAK.finditer(source.text))]
         first = BREAK.search(source.text)
         self.newline = first.group() if first else "\n"
+        self._comments = {comment.line: comment for comment in source.comments}
 
     def keys(self, path: Path) -> list[str]:
         data = value_at(self.source.data, path)
@@ -40,9 +41,18 @@ class Places:
         """Tell whether a mapping is written in braces."""
         return _FLOW.match(self.text, self.value(path)[0]) is not None
 
+    def column(self, path: Path) -> int:
+        return self._key(path).column
+
     def indent(self, path: Path) -> str:
-        key = self._key(path)
-        return " " * (key.column - 1)
+        return " " * (self.column(path) - 1)
+
+    def comment_line(self, number: int) -> Comment | None:
+        """Return the comment of a line that has nothing else."""
+        comment = self._comments.get(number)
+        return (
+            comment if comment and not self.source.lines[number - 1][: comment.column - 1].strip() else None
+        )
 
     def line(self, number: int) -> int:
         """Return where a line begins; the end of the text for the line behind the last."""
@@ -53,9 +63,9 @@ class Places:
         return self._key(path).line, self._last(path)
 
     def spelled(self, path: Path, name: str) -> str:
-        """Return a key in the quotes that the keys beside it have."""
-        neighbours = self.keys(path[:-1])
-        quote = self.text[self.key((*path[:-1], neighbours[0]))[0]] if neighbours else ""
+        """Return a key in the quotes that all keys beside it have, as in JSON."""
+        quotes = {self.text[self.key((*path[:-1], key))[0]] for key in self.keys(path[:-1])}
+        quote = quotes.pop() if len(quotes) == 1 else ""
         return f"{quote}{name}{quote}" if quote in ("'", '"') else name
 
     def scalar(self, path: Path, value: Any) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from llmdeploy.diagnostics import Path, Place
 from llmdeploy.emit.yaml import inline
 from llmdeploy.rewrite.edits import Edit
+from llmdeploy.source import Source
 
 
 class Kind(StrEnum):
@@ -35,6 +37,8 @@ class Item:
     becomes: str | None = None
     why: str | None = None
     source: str | None = None
+    at: Path | None = None
+    """Where the model states it, below the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def shown(value: Any) -> str:
     return inline("x", value).removeprefix("x: ")
 
 
-def document(rewrite: Rewrite) -> dict[str, Any]:
+def document(rewrite: Rewrite, source: Source) -> dict[str, Any]:
     """Return a rewrite for programs."""
     before, after = rewrite.before, rewrite.after
     return {
@@ -65,21 +69,23 @@ def document(rewrite: Rewrite) -> dict[str, Any]:
         "from": {"engine": before[0], "engine_version": before[1]},
         "to": {"engine": after[0], "engine_version": after[1]},
         "kept": list(rewrite.kept),
-        "items": [asdict(item) for item in _sorted(rewrite.items)],
+        "items": [_item(item, _line(item, rewrite, source)) for item in _sorted(rewrite, source)],
     }
 
 
-def lines(rewrite: Rewrite) -> Iterator[str]:
+def lines(rewrite: Rewrite, source: Source) -> Iterator[str]:
     """Yield a rewrite for people."""
     yield f"{rewrite.model}: {' '.join(rewrite.before)} → {' '.join(rewrite.after)}"
     if rewrite.kept:
         yield f"  as it is\n    {', '.join(rewrite.kept)}"
     said: Kind | None = None
-    for item in _sorted(rewrite.items):
+    for item in _sorted(rewrite, source):
         if item.kind is not said:
             yield f"  {item.kind.value}"
             said = item.kind
-        yield f"    {item.subject}" + (f" → {item.becomes}" if item.becomes else "")
+        number = _line(item, rewrite, source)
+        subject = f"line {number}: {item.subject}" if number else item.subject
+        yield f"    {subject}" + (f" → {item.becomes}" if item.becomes else "")
         if item.why:
             yield f"        {item.why}"
     if not rewrite.items:
@@ -88,6 +94,17 @@ def lines(rewrite: Rewrite) -> Iterator[str]:
         )
 
 
-def _sorted(items: Sequence[Item]) -> list[Item]:
+def _item(item: Item, line: int | None) -> dict[str, Any]:
+    said = asdict(item)
+    del said["at"]
+    return {**said, "line": line}
+
+
+def _line(item: Item, rewrite: Rewrite, source: Source) -> int | None:
+    return source.locate(("models", rewrite.model, *item.at), Place.KEY).line if item.at else None
+
+
+def _sorted(rewrite: Rewrite, source: Source) -> list[Item]:
+    """Return the items by kind, then as they stand in the file."""
     order = list(Kind)
-    return sorted(items, key=lambda item: order.index(item.kind))
+    return sorted(rewrite.items, key=lambda item: (order.index(item.kind), _line(item, rewrite, source) or 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from llmdeploy.catalog.defaults import telling_defaults
 from llmdeploy.catalog.flags import Flag
@@ -10,6 +11,9 @@ from llmdeploy.engines.arguments.parser import Parser
 from llmdeploy.engines.arguments.spelling import bare, split
 from llmdeploy.plan.model import Service
 from llmdeploy.rewrite.changes import changes
+from llmdeploy.rewrite.edits import value_at
+from llmdeploy.rewrite.fields import path_of
+from llmdeploy.rewrite.names import named
 from llmdeploy.rewrite.report import Item, Kind, shown
 from llmdeploy.rewrite.way import Way
 
@@ -18,18 +22,25 @@ def compiled_to(way: Way, before: Parser, after: Parser, compiled: Service | Non
     """Yield what is no longer the same about the flags that the fields are compiled to."""
     mine = {split(key) for key in way.entries("engine_args")}
     for flag, value in _words(way, compiled):
-        name, field = split(flag)
+        name, inner = split(flag)
         was, now = before.find(name), after.find(name)
-        if was is None or mine & {(name, field), (name, "")}:
+        if was is None or mine & {(name, inner), (name, "")}:
             continue
-        subject = f"{flag}, by a field"
+        field = _stated_by(way, flag, value)
+        subject = f"`{'.'.join(field)}`, compiled to {flag}" if field else f"{flag}, which llmdeploy adds"
         if now is None:
-            yield Item(
-                Kind.CHANGED, subject, why="not there: the field is compiled to another, or is an error"
-            )
+            why = "not there: the field is compiled to another, or is an error"
+            yield Item(Kind.CHANGED, subject, why=why, at=field)
         else:
-            found = changes(subject, field, value, was.flag, now.flag, after, before)
-            yield from (each for each in found if each.kind is Kind.CHANGED)
+            found = changes(subject, inner, value, was.flag, now.flag, after, before)
+            yield from (replace(each, at=field) for each in found if each.kind is Kind.CHANGED)
+
+
+def _stated_by(way: Way, flag: str, value: str) -> tuple[str, ...] | None:
+    """Return the field of llm.yaml that a flag with this word comes from, where the model states it."""
+    setting = named(flag, value, way.after).setting
+    field = path_of(setting) if setting else None
+    return field if field and value_at(way.stated, field) is not None else None
 
 
 def _words(way: Way, compiled: Service | None) -> Iterator[tuple[str, str]]:

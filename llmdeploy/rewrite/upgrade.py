@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from llmdeploy.catalog.flag_changes import Change, change
@@ -74,10 +75,10 @@ def _image(way: Way, old: str, new: str) -> None:
     tagged = re.compile(rf"(?<![0-9.]){re.escape(old)}(?![0-9.])")
     if "@" not in image and tagged.search(image):
         way.put(("image",), tagged.sub(new, image))
-        way.say(Kind.RENAMED, f"image: {image}", f"image: {tagged.sub(new, image)}")
+        way.say(Kind.RENAMED, f"image: {image}", f"image: {tagged.sub(new, image)}", at=("image",))
     else:
         why = f"it stays, and must hold {way.after.title} {new}; without `image` the catalog's is taken"
-        way.say(Kind.BY_HAND, f"image: {image}", why=why)
+        way.say(Kind.BY_HAND, f"image: {image}", why=why, at=("image",))
 
 
 # --- engine_args
@@ -88,12 +89,13 @@ def _argument(way: Way, before: Parser | None, after: Parser, key: str, value: A
     path, found, now = ("engine_args", key), before.find(spelling) if before else None, after.find(spelling)
     if now is not None:
         was = found.flag if found else None
-        way.items.extend(changes(way.shown(path, value), inner, value, was, now.flag, after, before))
+        found_now = changes(way.shown(path, value), inner, value, was, now.flag, after, before)
+        way.items.extend(replace(each, at=path) for each in found_now)
     elif found is not None and not found.negated and (kept := after.find(found.flag.name)) is not None:
         name = bare(kept.text) + (f".{inner}" if inner else "")
         way.rename(path, name)
         new = way.shown(("engine_args", name), value)
-        way.say(Kind.RENAMED, way.shown(path, value), new, why="this spelling has gone")
+        way.say(Kind.RENAMED, way.shown(path, value), new, why="this spelling has gone", at=path)
     else:
         _gone(way, after, key, value, found.flag.name if found and not found.negated else spelling)
 
@@ -109,22 +111,23 @@ def _gone(way: Way, after: Parser, key: str, value: Any, name: str) -> None:
     why = f"{gone}: {row.because}" if row and row.because else gone
     if row is None or not (row.write or row.use):
         way.remove(path)
-        way.say(Kind.GONE, subject, why=why, source=source)
-    elif (field := _field(row, value, way.after)) is not None:
+        way.say(Kind.GONE, subject, why=why, source=source, at=path)
+    elif (field := _as_field(row, value, way.after)) is not None:
         way.remove(path)
-        if way.state(*field):
-            way.say(Kind.FIELD, subject, way.shown(*field), why=gone, source=source)
+        if way.state(*field, instead_of=path):
+            way.say(Kind.FIELD, subject, way.shown(*field), why=gone, source=source, at=path)
         else:
-            way.say(Kind.GONE, subject, why=f"{gone}, and `{row.use}` says it already", source=source)
+            why = f"{gone}, and `{row.use}` says it already"
+            way.say(Kind.GONE, subject, why=why, source=source, at=path)
     elif (entries := _instead(row, value)) is None:
-        way.say(Kind.BY_HAND, subject, why=f"{gone}: {row.help}", source=source)
+        way.say(Kind.BY_HAND, subject, why=f"{gone}: {row.help}", source=source, at=path)
     else:
         _replace(way, path, entries)
         new = ", ".join(way.shown(("engine_args", name), said) for name, said in entries.items())
-        way.say(Kind.RENAMED, subject, new, why=gone, source=source)
+        way.say(Kind.RENAMED, subject, new, why=gone, source=source, at=path)
 
 
-def _field(row: Change, value: Any, table: Table) -> tuple[tuple[str, ...], Any] | None:
+def _as_field(row: Change, value: Any, table: Table) -> tuple[tuple[str, ...], Any] | None:
     """Return the field that says the same, where the row has nothing to add and the field has this very word."""
     if row.because is not None:
         return None
@@ -170,16 +173,17 @@ def _variable(way: Way, after: Parser, name: str, value: Any) -> None:
         return
     subject, gone, put = way.shown(path, value), f"not read since {row.removed}", _put(row, value)
     if put is None and row.write:
-        way.say(Kind.BY_HAND, subject, why=row.help, source=row.source)
+        way.say(Kind.BY_HAND, subject, why=row.help, source=row.source, at=path)
     elif put is None:
         way.remove(path)
-        way.say(Kind.GONE, subject, why=f"{gone}: {row.because}" if row.because else gone, source=row.source)
+        why = f"{gone}: {row.because}" if row.because else gone
+        way.say(Kind.GONE, subject, why=why, source=row.source, at=path)
     else:
         new: Path = ("engine_args", put[0])
         way.remove(path)
         if not way.says(new):
-            way.put(new, put[1])
-        way.say(Kind.RENAMED, subject, way.shown(new, put[1]), why=gone, source=row.source)
+            way.put(new, put[1], instead_of=path)
+        way.say(Kind.RENAMED, subject, way.shown(new, put[1]), why=gone, source=row.source, at=path)
 
 
 def _put(row: Change, value: Any) -> tuple[str, Any] | None:

@@ -37,8 +37,8 @@ class Way(Struct, frozen=True):
         """Tell whether the model states this, or is going to."""
         mine, said = self._path(path), value_at(self.stated, path) is not None
         for edit in self.edits:
-            if edit.path == mine:
-                said = isinstance(edit, Put)
+            if edit.path == mine[: len(edit.path)]:
+                said = isinstance(edit, Put) and value_at(edit.value, mine[len(edit.path) :]) is not None
             if isinstance(edit, Rename) and (*edit.path[:-1], edit.name) == mine:
                 said = True
         return said
@@ -48,23 +48,34 @@ class Way(Struct, frozen=True):
         text = MASK if is_secret(self._path(path), value) else redact(shown(value))
         return f"{'.'.join(map(str, path))}: {text}"
 
-    def say(self, kind: Kind, subject: str, becomes: str | None = None, **more: str | None) -> None:
-        self.items.append(Item(kind, subject, becomes, **more))
+    def say(
+        self,
+        kind: Kind,
+        subject: str,
+        becomes: str | None = None,
+        *,
+        at: Path | None = None,
+        **more: str | None,
+    ) -> None:
+        self.items.append(Item(kind, subject, becomes, at=at, **more))
 
-    def put(self, path: Path, value: Any) -> None:
-        """State something; a new field stands where its documentation has it."""
+    def put(self, path: Path, value: Any, instead_of: Path | None = None) -> None:
+        """State something, perhaps for an entry that goes; a new field stands where its documentation has it."""
         before = _ORDER[: _ORDER.index(str(path[0]))]
-        self.edits.append(Put(self._path(path), value, tuple(reversed(before)) if len(path) == 1 else ()))
+        after = tuple(reversed(before)) if len(path) == 1 else ()
+        self.edits.append(
+            Put(self._path(path), value, after, (self._path(instead_of),) if instead_of else ())
+        )
 
-    def state(self, path: Path, value: Any) -> bool:
-        """State something that is not stated yet; tell whether it was so. A short form is `true`, or says it all."""
+    def state(self, path: Path, value: Any, instead_of: Path | None = None) -> bool:
+        """State what is not stated yet, as `put` does; tell whether it was so. A short form is `true`, or says it all."""
         short = self.stated.get(str(path[0])) if len(path) > 1 else None
         if short is False or self.says(path):
             return False
         if short is True:
-            self.put(path[:1], {str(path[1]): value})
+            self.put(path[:1], {str(path[1]): value}, instead_of)
         else:
-            self.put(path, value)
+            self.put(path, value, instead_of)
         return True
 
     def rename(self, path: Path, name: str, *value: Any) -> None:

@@ -69,17 +69,9 @@ DOORS: dict[str, set[str]] = {
     "startlog": {"runtime.logs"},
     "calibration": {"facts", "memory", "plan.model", "startlog"},
     "rewrite": {
-        *("catalog", "checks.context", "compiler", "diagnostics", "emit.yaml", "engines.arguments", "facts"),
-        *(
-            "engines.limits",
-            "engines.lowering",
-            "engines.table",
-            "numbers",
-            "plan.model",
-            "registry",
-            "source",
-        ),
-        "spec.model",
+        *("catalog", "checks.context", "compiler", "diagnostics", "emit.shell", "emit.yaml", "facts"),
+        *("engines.arguments", "engines.limits", "engines.lowering", "engines.table", "numbers"),
+        *("plan.model", "registry", "source", "spec.model"),
     },
     "cli": {
         *("__init__", "catalog", "compiler", "diagnostics", "emit", "facts", "plan", "registry", "resources"),

@@ -124,6 +124,9 @@ class TestBoth:
         assert "No space left on device; it is as it was" in result.output
         assert spec.read_bytes() == before
         assert [path.name for path in spec.parent.iterdir()] == ["llm.yaml"]
+        result = invoke(*command, "--write", "--format", "json", str(spec))
+        assert result.exit_code == 1
+        assert json.loads(result.stdout)["written"] is False
 
     def test_a_read_only_file_is_not_replaced(
         self, command: list[str], spec: Path, monkeypatch: pytest.MonkeyPatch
@@ -136,7 +139,10 @@ class TestBoth:
     def test_json_says_all_of_it(self, command: list[str], spec: Path) -> None:
         result = invoke(*command, "--format", "json", str(spec))
         document = json.loads(result.stdout)
-        assert document.keys() == {"rewrites", "diff", "written", "diagnostics"}
+        assert document.keys() == {
+            *("rewrites", "left_open", "cannot_edit", "lost_comments", "running", "files", "diff"),
+            *("written", "diagnostics"),
+        }
         (rewrite,) = document["rewrites"]
         assert rewrite.keys() == {"model", "from", "to", "kept", "items"}
         assert rewrite["to"] == {"engine": "vllm", "engine_version": "0.33.0"}
@@ -155,8 +161,12 @@ class TestBoth:
         spec.write_text(text)
         result = invoke(*command, "--write", str(spec))
         assert result.exit_code == 1
-        assert "cannot be edited" in result.output
+        assert "cannot be edited: it is shared with `models." in result.stderr
         assert spec.read_text() == text
+        document = json.loads(invoke(*command, "--write", "--format", "json", str(spec)).stdout)
+        assert document["written"] is False and document["rewrites"]
+        assert {each["line"] for each in document["cannot_edit"]} <= {5, 6}
+        assert all(each["entry"].startswith("models.") for each in document["cannot_edit"])
 
 
 def test_a_credential_is_never_shown() -> None:
@@ -172,10 +182,55 @@ def test_the_difference_of_the_artifacts_names_what_runs(spec: Path) -> None:
     assert "\n-    image: ghcr.io" not in diff, "the other model stays as it is"
 
 
+def test_a_credential_in_a_comment_is_not_shown_either() -> None:
+    spec = SPEC.replace(
+        "engine: tgi, gpus: 1, env: {MY_TOKEN: abc}} # llmdeploy: allow LD505",
+        "gpus: 1,\n    engine_version: 0.18.1,\n    # HF_TOKEN: abc\n"
+        "    env: {VLLM_RPC_TIMEOUT: '1'}, # PASSWORD=abc, as it was\n  }",
+    )
+    for format in ("text", "json"):
+        said = invoke("upgrade", "--to", "vllm=0.33.0", "--format", format, "-", input=spec).stdout
+        assert "# HF_TOKEN: [REDACTED]" in said and "# PASSWORD=[REDACTED], as it was" in said
+        assert "abc" not in said
+
+
+def test_a_change_is_told_once_however_many_targets_there_are(spec: Path) -> None:
+    summary = invoke("upgrade", "--to", "vllm=0.33.0", str(spec)).stdout
+    assert summary.count("image  vllm/vllm-openai:v0.33.0") == 1
+    assert "+++ b/" not in summary and "--diff shows their lines" in summary
+    assert "  helm/x/values.yaml" in summary
+    assert (
+        "+++ b/helm/x/values.yaml\n" in invoke("upgrade", "--to", "vllm=0.33.0", "--diff", str(spec)).stdout
+    )
+    document = json.loads(invoke("upgrade", "--to", "vllm=0.33.0", "--format", "json", str(spec)).stdout)
+    assert document["running"] == [
+        {
+            "model": "other",
+            "changes": [
+                {"what": "image", "before": "vllm/vllm-openai:v0.32.0", "after": "vllm/vllm-openai:v0.33.0"}
+            ],
+            "also": [],
+        }
+    ]
+    diff = document["diff"]["artifacts"]
+    assert [file["path"] for file in document["files"]] == [
+        line.removeprefix("+++ b/") for line in diff.splitlines() if line.startswith("+++ b/")
+    ]
+
+
+def test_models_that_leave_their_engine_open_are_named_with_what_is_chosen(spec: Path) -> None:
+    spec.write_text(SPEC.replace("engine: tgi, gpus: 1, env: {MY_TOKEN: abc}}", "engine: auto, gpus: 1}"))
+    document = json.loads(invoke("upgrade", "--to", "vllm=0.33.0", "--format", "json", str(spec)).stdout)
+    newest = {"engine": "vllm", "engine_version": "0.33.0"}
+    assert document["left_open"] == [{"model": "chat", "line": 5, "from": newest, "to": newest}]
+    assert [rewrite["model"] for rewrite in document["rewrites"]] == ["other"]
+
+
 def test_a_model_that_leaves_its_engine_open_has_no_release_to_change(spec: Path) -> None:
     spec.write_text(spec.read_text().replace("engine_version: 0.32.0", "engine: auto"))
     named = invoke("upgrade", "--to", "vllm=0.32.0", "--model", "other", str(spec))
     assert named.exit_code == 2
     assert "`other` leaves its engine open" in named.output
-    assert "no model of this file runs on vllm" in invoke("upgrade", "--to", "vllm=0.32.0", str(spec)).output
+    refused = invoke("upgrade", "--to", "vllm=0.32.0", str(spec)).output
+    assert "no model of this file runs on vllm; `other`: `engine: auto` follows the catalog" in refused
     assert "engine: vllm" in invoke("migrate", "--to", "vllm", "--model", "other", str(spec)).stdout

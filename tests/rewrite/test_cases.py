@@ -5,6 +5,7 @@ The first line of each llm.yaml is the command. report.txt is what it prints, af
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from llmdeploy.diagnostics import Severity
 from llmdeploy.source import read
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/*/llm.yaml"))
+KEYS = {
+    *("rewrites", "left_open", "cannot_edit", "lost_comments", "running", "files", "diff"),
+    *("written", "diagnostics"),
+}
 GoldenText = Callable[[Path, str], None]
 
 
@@ -43,7 +48,9 @@ def test_it_says_what_changes_and_changes_nothing(case: Path, golden_text: Golde
     assert Path("llm.yaml").read_bytes() == (case / "llm.yaml").read_bytes()
 
 
-def test_write_edits_the_file_and_keeps_its_comments(case: Path, golden_text: GoldenText) -> None:
+def test_write_edits_the_file_and_keeps_the_comments_of_what_stays(
+    case: Path, golden_text: GoldenText
+) -> None:
     status, said = run(case, "--write")
     after = Path("llm.yaml").read_text(encoding="utf-8")
     golden_text(case / "after.yaml", after)
@@ -52,7 +59,9 @@ def test_write_edits_the_file_and_keeps_its_comments(case: Path, golden_text: Go
     assert all(f"error[{error.code}]: {error.message}" in said for error in errors)
     kept = [comment.text for comment in read(after)[0].comments]
     before = read((case / "llm.yaml").read_text(encoding="utf-8"))[0].comments
-    assert [c.text for c in before if c.text not in kept and "llmdeploy: allow" not in c.text] == []
+    gone = [c for c in before if c.text not in kept and "llmdeploy: allow" not in c.text]
+    told = said.partition("comments that go with their entries\n")[2].partition("\n\n")[0].splitlines()
+    assert [f"  line {c.line}: {c.text}" for c in gone] == told
 
 
 def test_what_it_left_has_nothing_more_to_change(case: Path) -> None:
@@ -61,3 +70,11 @@ def test_what_it_left_has_nothing_more_to_change(case: Path) -> None:
     after = Path("llm.yaml").read_bytes()
     run(case, "--write")
     assert Path("llm.yaml").read_bytes() == after
+
+
+def test_json_is_the_same_document_in_every_case(case: Path) -> None:
+    status, said = run(case, "--format", "json")
+    document = json.loads(said)
+    assert document.keys() == KEYS
+    assert document["cannot_edit"] or document["rewrites"]
+    assert status == 0 or document["diagnostics"] or document["cannot_edit"]

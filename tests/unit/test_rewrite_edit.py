@@ -68,7 +68,6 @@ def changed(text: str, *edits: Edit) -> tuple[list[str], list[str]]:
         (BLOCK, Put((*CHAT, "source"), "a/b"), "    source:   org/model   # padded", "    source:   a/b   # padded"),
         (BLOCK, Rename((*ARGS, "a"), "c"), "      a: 1 # one", "      c: 1 # one"),
         (BLOCK, Rename((*ARGS, "a"), "c", "yes"), "      a: 1 # one", '      c: "yes" # one'),
-        (BLOCK, Remove((*ARGS, "a")), "      a: 1 # one", "      # one"),
         (FLOW, Put((*CHAT, "engine"), "vllm"), FLOW, FLOW.replace("tgi", "vllm")),
         (FLOW, Remove((*ARGS, "a")), FLOW, FLOW.replace("a: 1, ", "")),
         (FLOW, Remove((*ARGS, "b")), FLOW, FLOW.replace(", b: 2", "")),
@@ -95,6 +94,62 @@ def test_a_new_entry_is_one_line_more(text: str, edit: Edit, came: list[str]) ->
     assert changed(text, edit) == ([], came)
 
 
+@pytest.mark.parametrize(
+    ("text", "edit", "went"),
+    [
+        (BLOCK, Remove((*ARGS, "a")), ["      a: 1 # one"]),
+        (BLOCK, Remove((*ARGS, "b")), ["      # about b", "      b: >-", "        long", "        text"]),
+        ("m:\n  # two\n  # lines\n  a: 1\n  b: 2\n", Remove(("m", "a")), ["  # two", "  # lines", "  a: 1"]),
+        # what a blank line sets off, or what stands at another indentation, speaks of more than one entry
+        ("m:\n  # group\n\n  # mine\n  a: 1\n  b: 2\n", Remove(("m", "a")), ["  # mine", "  a: 1"]),
+        ("m:\n# group\n  a: 1\n  b: 2\n", Remove(("m", "a")), ["  a: 1"]),
+        ("m:\n  b: 2\n  a: 1\n  # behind\n", Remove(("m", "a")), ["  a: 1"]),
+        ("m: {\n  # one\n  a: 1,\n  b: 2 }\n", Remove(("m", "a")), ["  # one", "  a: 1,"]),
+        (
+            "m: {\n  b: 2,\n  # one\n  a: 1, # two\n  c: 3 }\n",
+            Remove(("m", "a")),
+            ["  # one", "  a: 1, # two"],
+        ),
+    ],
+)
+def test_what_is_removed_takes_the_comments_along_that_speak_of_it(
+    text: str, edit: Edit, went: list[str]
+) -> None:
+    assert changed(text, edit) == (went, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "came"),
+    [
+        ("m:\n  x: 1\n  e:\n    # why\n    a: 1 # how\n    b: 2\n", ["  # why", "  new: 1 # how"]),
+        ("m:\n  x: 1\n  e:\n    a: # how\n      1\n    b: 2\n", ["  new: 1 # how"]),
+        ("m:\n  x: 1\n  e: {\n    # why\n    a: 1,\n    b: 2 }\n", ["  # why", "  new: 1"]),
+    ],
+)
+def test_comments_go_where_their_value_goes(text: str, came: list[str]) -> None:
+    gone, new = changed(text, Remove(("m", "e", "a")), Put(("m", "new"), 1, ("x",), (("m", "e", "a"),)))
+    assert new == came
+    assert all("b: 2" not in line for line in gone)
+
+
+def test_comments_of_what_moves_into_braces_stand_above_them() -> None:
+    text = "m:\n  e: {b: 2}\n  v:\n    # why\n    a: 1 # how\n    c: 3\n"
+    edits = Remove(("m", "v", "a")), Put(("m", "e", "new"), 1, (), (("m", "v", "a"),))
+    assert changed(text, *edits)[1] == ["  # why", "  # how", "  e: {b: 2, new: 1}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('m:\n  "on": 1\n  b: 2\n', "  new: 1"),
+        ('m: {"a": 1, b: 2}\n', 'm: {"a": 1, b: 2, new: 1}'),
+        ('m: {"a": 1, "b": 2}\n', 'm: {"a": 1, "b": 2, "new": 1}'),
+    ],
+)
+def test_a_new_key_has_quotes_where_all_keys_beside_it_have_them(text: str, line: str) -> None:
+    assert changed(text, Put(("m", "new"), 1))[1] == [line]
+
+
 def test_a_new_entry_stands_behind_the_one_that_it_wants_to_follow() -> None:
     lines = edited(
         source(BLOCK), [Put((*CHAT, "context"), 1, ("source",)), Put((*CHAT, "dtype"), "auto", ("source",))]
@@ -103,10 +158,25 @@ def test_a_new_entry_stands_behind_the_one_that_it_wants_to_follow() -> None:
     assert lines.splitlines()[at + 1 : at + 3] == ["    context: 1", "    dtype: auto"]
 
 
-def test_a_mapping_that_is_emptied_goes_and_its_comments_stay() -> None:
+def test_what_is_new_behind_a_mapping_stands_behind_what_is_new_inside_it() -> None:
+    text = "m:\n  e:\n    a: 1\n  # why\n  f: {b: 2}\n"
+    inside, behind = Put(("m", "e", "new"), 1), Put(("m", "other"), 2, ("e",))
+    for edits in ([inside, behind], [behind, inside]):
+        lines = edited(source(text), edits).splitlines()
+        assert lines == ["m:", "  e:", "    a: 1", "    new: 1", "  other: 2", "  # why", "  f: {b: 2}"]
+
+
+def test_what_is_new_stands_above_the_comments_that_move_into_the_next_braces() -> None:
+    text = "m:\n  e: 1\n  f: {b: 2}\n  v:\n    # why\n    a: 1\n    c: 3\n"
+    moves = [Remove(("m", "v", "a")), Put(("m", "f", "a"), 1, (), (("m", "v", "a"),))]
+    came = changed(text, *moves, Put(("m", "other"), 2, ("e",)))[1]
+    assert came == ["  other: 2", "  # why", "  f: {b: 2, a: 1}"]
+
+
+def test_a_mapping_that_is_emptied_goes_with_all_that_speaks_of_it() -> None:
     gone, came = changed(BLOCK, Remove((*ARGS, "a")), Remove((*ARGS, "b")))
     assert gone == ["    engine_args:   # arguments", "      a: 1 # one", "      # about b", "      b: >-", "        long", "        text"]  # fmt: skip
-    assert came == ["    # arguments", "    # one", "    # about b"]
+    assert came == []
 
 
 def test_a_long_new_mapping_gets_lines_of_its_own() -> None:
@@ -118,15 +188,22 @@ def test_a_long_new_mapping_gets_lines_of_its_own() -> None:
 def test_a_mapping_becomes_a_value() -> None:
     text = 'models:\n  chat:\n    source:\n      openllm: "llama3.3:70b" # big\n    gpus: 1\n'
     assert edited(source(text), [Put((*CHAT, "source"), "org/model")]) == (
-        "models:\n  chat:\n    source: org/model\n    # big\n    gpus: 1\n"
+        "models:\n  chat:\n    # big\n    source: org/model\n    gpus: 1\n"
     )
 
 
-def test_comments_inside_braces_survive_their_entry() -> None:
+def test_comments_inside_braces_survive_the_other_entries() -> None:
     text = "models: {chat: {source: org/model, engine_args: {\n  a: 1, # one\n  b: 2, # two\n  c: 3 # three\n}}}\n"
-    for key in "abc":
+    comments = {"a": "# one", "b": "# two", "c": "# three"}
+    for key, mine in comments.items():
         result = edited(source(text), [Remove((*ARGS, key))])
-        assert all(comment in result for comment in ("# one", "# two", "# three"))
+        assert [each for each in comments.values() if each not in result] == [mine]
+
+
+def test_a_comment_on_a_line_of_many_entries_stays() -> None:
+    text = "m: {\n  a: 1, b: 2, # both\n  c: 3 }\n"
+    for key in "ab":
+        assert "# both" in edited(source(text), [Remove(("m", key))])
 
 
 def test_no_newline_at_the_end_and_none_after_it() -> None:
@@ -136,7 +213,7 @@ def test_no_newline_at_the_end_and_none_after_it() -> None:
 
 def test_line_endings_are_those_of_the_file() -> None:
     result = edited(source(BLOCK.replace("\n", "\r\n")), [Put((*CHAT, "context"), 1), Remove((*ARGS, "a"))])
-    assert result.count("\n") == result.count("\r\n") == BLOCK.count("\n") + 1
+    assert result.count("\n") == result.count("\r\n") == BLOCK.count("\n")
 
 
 @pytest.mark.parametrize(
@@ -150,6 +227,19 @@ def test_line_endings_are_those_of_the_file() -> None:
 def test_what_cannot_be_edited_alone_is_not_edited(text: str) -> None:
     with pytest.raises(CannotEdit):
         edited(source(text), [Put((*CHAT, "engine"), "vllm")])
+
+
+def test_what_cannot_be_edited_is_named_with_its_line_and_the_reason() -> None:
+    text = "models:\n  one: &it\n    source: org/model\n    engine: tgi\n  chat: *it\n"
+    with pytest.raises(CannotEdit) as refused:
+        edited(source(text), [Put((*CHAT, "engine"), "vllm")])
+    (stuck,) = refused.value.entries
+    assert (stuck.entry, stuck.line) == ("models.chat.engine", 4)
+    assert stuck.reason == "it is shared with `models.one` (`&`, `*`)"
+    text = "models:\n  chat:\n    source: org/model\n    engine: |-\n      tgi\n    gpus: 1\n"
+    with pytest.raises(CannotEdit) as refused:
+        edited(source(text), [Put((*CHAT, "gpus"), 2), Put((*CHAT, "engine"), "vllm")])
+    assert str(refused.value) == "`models.chat.engine` (line 4): its value is written over several lines"
 
 
 def test_an_edit_of_an_anchor_would_change_its_aliases_too() -> None:
@@ -238,4 +328,6 @@ def lines_of(before: Source, edit: Edit) -> range:
     if isinstance(edit, Remove) and len(value_at(before.data, path[:-1])) <= 4:
         key, value = before.spans[path[:-1]]  # may have been emptied
     first = key.line if key else value.line
+    while isinstance(edit, Remove) and before.lines[first - 2].lstrip().startswith("#"):
+        first -= 1  # what speaks of it goes along
     return range(first, max(first, value.end_line - (value.end_column == 1)) + 1)

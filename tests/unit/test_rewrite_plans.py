@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmdeploy.catalog.meanings import Spelling, meanings
+from llmdeploy.compiler import compile
 from llmdeploy.registry import ENGINES
 from llmdeploy.rewrite import migrate, upgrade
 from llmdeploy.rewrite.convert import NoCounterpart, converted
@@ -140,6 +141,25 @@ def test_a_backend_that_is_stated_goes_along() -> None:
     assert migrated("sglang", "vllm", **stated)[0] == stated
 
 
+@pytest.mark.parametrize(("order", "said"), [(1, "guidance"), (-1, "xgrammar")])
+def test_a_field_in_its_short_form_is_stated_by_the_first_that_says_more(order: int, said: str) -> None:
+    flags = [("grammar-backend", "llguidance"), ("constrained-json-disable-any-whitespace", True)][::order]
+    result, _ = migrated("sglang", "vllm", source="a/b", structured_output=True, engine_args=dict(flags))
+    assert result["structured_output"] == {"backend": said}
+
+
+@pytest.mark.parametrize("before", ["vllm", "tgi"])
+@pytest.mark.parametrize("stated", [{"memory_fraction": 0.9}, None])
+def test_a_memory_fraction_means_another_thing_to_sglang(before: str, stated: dict[str, Any] | None) -> None:
+    flag = {"vllm": "gpu-memory-utilization", "tgi": "cuda-memory-fraction"}[before]
+    stated = stated or {"engine_args": {flag: 0.9}}
+    result, rewrite = migrated(before, "sglang", source="a/b", **stated)
+    assert result == {"source": "a/b"}
+    assert not {"memory_fraction", f"engine_args.{flag}"} & {*rewrite.kept}
+    (why,) = [item.why for item in rewrite.items if item.kind is Kind.LOST]
+    assert why is not None and why.startswith("SGLang measures another fraction")
+
+
 def test_a_field_that_is_stated_is_not_overwritten() -> None:
     result, rewrite = migrated("tgi", "vllm", source="a/b", concurrency=8, engine_args={"max-batch-size": 32})
     assert result == {"source": "a/b", "concurrency": 8}
@@ -153,6 +173,14 @@ def test_two_that_become_one_are_written_once() -> None:
     result, rewrite = migrated("tgi", "vllm", source="a/b", **stated)
     assert result["engine_args"] == {"max-logprobs": 5}
     assert "`max-logprobs` says it already" in [item.why for item in rewrite.items]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_flag_of_the_new_engine_that_the_old_one_never_had_keeps_no_other_out(order: int) -> None:
+    stated = dict([("seed", 7), ("random-seed", 3)][::order])
+    result, rewrite = migrated("vllm", "sglang", source="a/b", engine_args=stated)
+    assert result["engine_args"] == {"random-seed": 7}
+    assert {item.kind for item in rewrite.items if "random-seed: 3" in item.subject} == {Kind.BY_HAND}
 
 
 def test_an_entry_that_goes_leaves_its_name_to_another() -> None:
@@ -177,6 +205,22 @@ def test_nothing_that_is_stated_is_lost_without_a_word(before: str, to: str) -> 
         spoken = [item for item in rewrite.items if item.subject.startswith(f"{home}.{key}:")]
         assert spoken or f"{home}.{key}" in rewrite.kept, name
         assert all(item.why or item.becomes for item in spoken), name
+
+
+@pytest.mark.parametrize("to", ["vllm", "sglang"])
+def test_a_flag_that_both_engines_have_is_written_and_told_once(to: str) -> None:
+    before = "sglang" if to == "vllm" else "vllm"
+    for row in meanings():
+        one = row.spelled.get(before)
+        if one is None or not one.name.startswith("--"):
+            continue
+        name = one.name.removeprefix("--")
+        for first, second in ((name, f"--{name}"), (name.replace("-", "_"), name), (f"--{name}", name)):
+            result, rewrite = migrated(before, to, source="a/b", engine_args={first: 3, second: 3})
+            written = [key.lstrip("-").replace("_", "-") for key in result.get("engine_args", {})]
+            assert len(written) == len(set(written)), name
+            told = [item.subject.partition(":")[0] for item in rewrite.items if item.at is not None]
+            assert not {*rewrite.kept} & {*told}, name
 
 
 def spellings() -> list[tuple[Spelling, Spelling]]:
@@ -264,6 +308,26 @@ def test_a_flag_that_became_a_field_gives_way_to_what_the_field_says(stated: Any
         "vllm", "0.32.0", "0.33.0", source="a/b", structured_output=stated, engine_args=flags
     )
     assert result == {"source": "a/b", "structured_output": becomes}
+
+
+def test_a_word_that_a_release_gives_up_is_told_at_the_field_that_says_it() -> None:
+    text = """\
+version: 1
+name: forms
+gpus: {h100: {type: h100-sxm-80gb, count: 1}}
+models:
+  m: {source: Qwen/Qwen3-8B, engine: vllm, engine_version: 0.31.0, structured_output: {backend: lm-format-enforcer}}
+routes: [{path: /m, model: m}]
+targets: {docker: {}}
+"""
+    found = compile(text, emit=False)
+    assert found.plan is not None
+    stated, versions = found.source.data["models"]["m"], ("0.31.0", "0.33.0")
+    rewrite = upgrade.plan("m", stated, ENGINES["vllm"].table, versions, found.plan.services[0])
+    (item,) = [item for item in rewrite.items if item.kind is Kind.CHANGED]
+    assert item.subject == "`structured_output.backend`, compiled to --structured-outputs-config.backend"
+    assert item.at == ("structured_output", "backend")
+    assert item.why is not None and item.why.startswith("`lm-format-enforcer` is deprecated")
 
 
 def test_a_switch_that_went_becomes_the_values_that_stand_for_it() -> None:
