@@ -70,7 +70,10 @@ def _findings(trial: Context, name: str, engine: str) -> Iterator[Diagnostic]:
     findings = [each for each in checks.check(trial) if each.path[:2] == ("models", name)]
     if pool_of(trial.spec, name) in trial.pools:
         settings, _, ledger = settings_of(trial, name, {})
-        findings += [*trial.engines[engine].lower(settings).diagnostics, *fit.findings(trial, name, ledger, ways_out)]
+        findings += [
+            *trial.engines[engine].lower(settings).diagnostics,
+            *fit.findings(trial, name, ledger, ways_out),
+        ]
     for finding in findings:
         if finding.severity is Severity.ERROR or finding.code == _NOT_MAINTAINED:
             yield finding

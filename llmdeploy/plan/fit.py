@@ -41,7 +41,11 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
     usable, path = ledger.usable_gib or 0.0, ("models", name, "gpus")
     offers = f"{'the pool' if pool.is_cpu else 'one ' + (pool.gpu or pool.title)} offers {usable:.1f} GiB"
     each = "" if len(ledger.ranks) <= 1 else " of each GPU"
-    if rank.weights_gib > usable:
+    if ledger.reason is not None:
+        message = f"`{name}` does not fit: {ledger.reason.partition(': ')[2]}"
+        if context.spec.models[name].memory_fraction is not None:
+            path = ("models", name, "memory_fraction")
+    elif rank.weights_gib > usable:
         message = f"`{name}` does not fit: its weights alone take {rank.weights_gib:.1f} GiB{each}, {offers}"
     else:
         need, left = (ledger.kv_bytes_per_request or 0) / _GIB, max(rank.kv_gib, 0.0)

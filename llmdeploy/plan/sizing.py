@@ -70,7 +70,8 @@ def equation(context: Context, name: str) -> Ask:
 def question(context: Context, name: str, values: Mapping[str, Any], pool: Hardware) -> Question | None:
     """Put a model's settings as a question; None where the pool's memory is not known."""
     model = context.spec.models[name]
-    if pool.memory_gib is None:
+    # Nothing spreads over slices of a GPU, as a check says.
+    if pool.memory_gib is None or (pool.sliced and model.gpus.count > 1):
         return None
     engine = context.engines[context.engine_of(name)]
     facts = context.model_facts(name)

@@ -20,7 +20,7 @@ _LARGEST_NODE = 8
 """GPUs that a node commonly has, where the pool has fewer."""
 _WORTH_SAYING = 1024
 """Tokens: a context below this helps nobody."""
-_SHARE = 0.9
+_SHARES = (0.92, 0.9, 0.85, 0.8)
 _QUANTIZATIONS = ("fp8", "int8", "nvfp4", "mxfp4", "int4", "bitsandbytes")
 _SEQUENCES = (512, 256, 128, 64, 32, 16, 8)
 
@@ -31,7 +31,7 @@ def ways_out(context: Context, name: str) -> list[str]:
     texts = [
         *_shorter(context, name, model),
         *_fewer(context, name, model),
-        *_more_of_it(context, name, model),
+        *_share(context, name, model),
     ]
     texts += _quantized(context, name, model)
     plain = _more_gpus(context, name, model)
@@ -91,10 +91,12 @@ def _fewer(context: Context, name: str, model: Model) -> Iterator[str]:
             return
 
 
-def _more_of_it(context: Context, name: str, model: Model) -> Iterator[str]:
-    """SGLang's own share of a small card is cautious."""
-    if model.memory_fraction is None and _tried(context, name, {"memory_fraction": _SHARE}):
-        yield f"`memory_fraction: {_SHARE}`"
+def _share(context: Context, name: str, model: Model) -> Iterator[str]:
+    """SGLang's own share of a small card is cautious; vLLM's may be more than is free when it starts."""
+    for share in _SHARES:
+        if model.memory_fraction != share and _tried(context, name, {"memory_fraction": share}):
+            yield f"`memory_fraction: {share}`"
+            return
 
 
 def _quantized(context: Context, name: str, model: Model) -> Iterator[str]:

@@ -164,7 +164,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current one-chat 026fcbd62950; then
+if ! current one-chat fa2ea01bc8c8; then
   fetch one-chat-download "${args[@]}"
 fi
 args=(
@@ -209,8 +209,14 @@ args=(
   chat
   --max-model-len
   32768
+  --max-num-seqs
+  256
+  --max-num-batched-tokens
+  2048
+  --gpu-memory-utilization
+  0.92
 )
-start one-chat 026fcbd62950 '' "${args[@]}"
+start one-chat fa2ea01bc8c8 '' "${args[@]}"
 
 wait_healthy one-chat 1860
 

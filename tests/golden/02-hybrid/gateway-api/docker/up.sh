@@ -168,7 +168,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current hybrid-batch 09462ec65653; then
+if ! current hybrid-batch 67000de133e0; then
   HF_TOKEN=${HF_TOKEN:-} fetch hybrid-batch-download "${args[@]}"
 fi
 args=(
@@ -217,8 +217,12 @@ args=(
   32768
   --max-num-seqs
   64
+  --max-num-batched-tokens
+  8192
+  --gpu-memory-utilization
+  0.92
 )
-start hybrid-batch 09462ec65653 '' "${args[@]}"
+start hybrid-batch 67000de133e0 '' "${args[@]}"
 
 # structured
 args=(
@@ -243,7 +247,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current hybrid-structured 2138f177f00c; then
+if ! current hybrid-structured fb8861f3f7b3; then
   HF_TOKEN=${HF_TOKEN:-} fetch hybrid-structured-download "${args[@]}"
 fi
 args=(
@@ -275,13 +279,15 @@ args=(
   --env HF_HOME=/models
   --env HUGGINGFACE_HUB_CACHE=/models/hub
   --env MAX_TOTAL_TOKENS=16384
+  --env MAX_BATCH_PREFILL_TOKENS=4096
+  --env CUDA_MEMORY_FRACTION=1.0
   --env MAX_INPUT_TOKENS=16383
   --mount type=volume,src=hybrid-models,dst=/models,readonly
   --mount type=volume,src=hybrid-structured-cache,dst=/root/.cache
   --entrypoint /tgi-entrypoint.sh
   ghcr.io/huggingface/text-generation-inference:3.3.7
 )
-start hybrid-structured 2138f177f00c '' "${args[@]}"
+start hybrid-structured fb8861f3f7b3 '' "${args[@]}"
 
 # chat
 args=(
@@ -304,7 +310,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current hybrid-chat f3adb65db857; then
+if ! current hybrid-chat e6a3e505cdb8; then
   fetch hybrid-chat-download "${args[@]}"
 fi
 args=(
@@ -344,8 +350,14 @@ args=(
   chat
   --context-length
   32768
+  --max-running-requests
+  4096
+  --chunked-prefill-size
+  8192
+  --mem-fraction-static
+  0.834
 )
-start hybrid-chat f3adb65db857 '' "${args[@]}"
+start hybrid-chat e6a3e505cdb8 '' "${args[@]}"
 
 wait_healthy hybrid-batch 1860
 wait_healthy hybrid-structured 1860

@@ -165,7 +165,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current duo-coder d35cd183a7ff; then
+if ! current duo-coder f46dc953c27a; then
   fetch duo-coder-download "${args[@]}"
 fi
 args=(
@@ -212,9 +212,15 @@ args=(
   2
   --max-model-len
   16384
+  --max-num-seqs
+  256
+  --max-num-batched-tokens
+  2048
+  --gpu-memory-utilization
+  0.92
   --no-enable-prefix-caching
 )
-start duo-coder d35cd183a7ff '' "${args[@]}"
+start duo-coder f46dc953c27a '' "${args[@]}"
 
 # chat
 args=(
@@ -237,7 +243,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current duo-chat 708abb83f20d; then
+if ! current duo-chat 204fc62f0adb; then
   fetch duo-chat-download "${args[@]}"
 fi
 args=(
@@ -277,8 +283,14 @@ args=(
   chat
   --context-length
   8192
+  --max-running-requests
+  2048
+  --chunked-prefill-size
+  4096
+  --mem-fraction-static
+  0.837
 )
-start duo-chat 708abb83f20d '' "${args[@]}"
+start duo-chat 204fc62f0adb '' "${args[@]}"
 
 wait_healthy duo-coder 1860
 wait_healthy duo-chat 1860

@@ -165,7 +165,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current amd-chat b371d45bfa75; then
+if ! current amd-chat de983a9096b1; then
   fetch amd-chat-download "${args[@]}"
 fi
 args=(
@@ -214,8 +214,14 @@ args=(
   2
   --max-model-len
   32768
+  --max-num-seqs
+  1024
+  --max-num-batched-tokens
+  16384
+  --gpu-memory-utilization
+  0.92
 )
-start amd-chat b371d45bfa75 '' "${args[@]}"
+start amd-chat de983a9096b1 '' "${args[@]}"
 
 # batch
 args=(
@@ -238,7 +244,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current amd-batch 9ebec6148541; then
+if ! current amd-batch b5a96544e8da; then
   fetch amd-batch-download "${args[@]}"
 fi
 args=(
@@ -278,8 +284,14 @@ args=(
   --enable-metrics
   --served-model-name
   batch
+  --max-running-requests
+  4096
+  --chunked-prefill-size
+  16384
+  --mem-fraction-static
+  0.867
 )
-start amd-batch 9ebec6148541 '' "${args[@]}"
+start amd-batch b5a96544e8da '' "${args[@]}"
 
 wait_healthy amd-chat 1860
 wait_healthy amd-batch 1860

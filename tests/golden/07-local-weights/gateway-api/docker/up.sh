@@ -186,10 +186,16 @@ args=(
   mine-latest
   --tensor-parallel-size
   2
+  --max-num-seqs
+  256
+  --max-num-batched-tokens
+  2048
+  --gpu-memory-utilization
+  0.92
   --chat-template
   /etc/llmdeploy/chat-template.jinja
 )
-start local-mine 0402b98e69f9 '' "${args[@]}"
+start local-mine fa8b3d96a12a '' "${args[@]}"
 
 wait_healthy local-mine 1860
 

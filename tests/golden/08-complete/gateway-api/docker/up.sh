@@ -170,7 +170,7 @@ args=(
 hf download example/llama-3.3-70b-sql-lora --exclude '"'"'original/*'"'"' --local-dir /models/adapters/example/llama-3.3-70b-sql-lora
 hf download example/llama-3.3-70b-legal-lora --exclude '"'"'original/*'"'"' --local-dir /models/adapters/example/llama-3.3-70b-legal-lora'
 )
-if ! current complete-batch d52e53639e43 || ! current complete-batch-2 1c0d9b09dfec; then
+if ! current complete-batch 525f330b627b || ! current complete-batch-2 160461292d10; then
   HF_TOKEN=${HF_TOKEN:-} fetch complete-batch-download "${args[@]}"
 fi
 args=(
@@ -230,7 +230,7 @@ args=(
   --max-model-len
   32768
   --max-num-seqs
-  64
+  40
   --max-num-batched-tokens
   8192
   --gpu-memory-utilization
@@ -255,7 +255,7 @@ args=(
   --override-generation-config
   '{"temperature":0.6}'
 )
-VLLM_API_KEY=${LLM_API_KEY:-} start complete-batch d52e53639e43 '' "${args[@]}"
+VLLM_API_KEY=${LLM_API_KEY:-} start complete-batch 525f330b627b '' "${args[@]}"
 args=(
   --label io.llmdeploy.model=batch
   --network complete-engines
@@ -314,7 +314,7 @@ args=(
   --max-model-len
   32768
   --max-num-seqs
-  64
+  40
   --max-num-batched-tokens
   8192
   --gpu-memory-utilization
@@ -339,7 +339,7 @@ args=(
   --override-generation-config
   '{"temperature":0.6}'
 )
-VLLM_API_KEY=${LLM_API_KEY:-} start complete-batch-2 1c0d9b09dfec '' "${args[@]}"
+VLLM_API_KEY=${LLM_API_KEY:-} start complete-batch-2 160461292d10 '' "${args[@]}"
 
 # chat
 args=(
@@ -364,7 +364,7 @@ args=(
   --revision
   a09a35458c702b33eeacc393d103063234e8bc28
 )
-if ! current complete-chat 5333fb958f41; then
+if ! current complete-chat 9926c9a345ea; then
   fetch complete-chat-download "${args[@]}"
 fi
 args=(
@@ -425,6 +425,12 @@ if __name__ == "__main__":
   2
   --context-length
   16384
+  --max-running-requests
+  4096
+  --chunked-prefill-size
+  4096
+  --mem-fraction-static
+  0.858
   --disable-radix-cache
   --grammar-backend
   none
@@ -434,7 +440,7 @@ if __name__ == "__main__":
   --config
   /tmp/llmdeploy-engine.yaml
 )
-LLMDEPLOY_API_KEY=${LLM_API_KEY:-} start complete-chat 5333fb958f41 '' "${args[@]}"
+LLMDEPLOY_API_KEY=${LLM_API_KEY:-} start complete-chat 9926c9a345ea '' "${args[@]}"
 
 # small
 args=(
@@ -453,11 +459,11 @@ args=(
   --entrypoint hf
   vllm/vllm-openai:v0.33.0
   download
-  Qwen/Qwen3-8B
+  Qwen/Qwen3-1.7B
   --exclude
   'original/*'
 )
-if ! current complete-small 7dab4d9c42a9; then
+if ! current complete-small 0447ed284d84; then
   fetch complete-small-download "${args[@]}"
 fi
 args=(
@@ -492,7 +498,7 @@ args=(
   --entrypoint vllm
   vllm/vllm-openai:v0.33.0
   serve
-  Qwen/Qwen3-8B
+  Qwen/Qwen3-1.7B
   --host
   0.0.0.0
   --port
@@ -505,6 +511,12 @@ args=(
   fp8
   --max-model-len
   4096
+  --max-num-seqs
+  256
+  --max-num-batched-tokens
+  2048
+  --gpu-memory-utilization
+  0.92
   --enable-auto-tool-choice
   --tool-call-parser
   hermes
@@ -515,7 +527,7 @@ args=(
   --speculative-config
   '{"method":"ngram","num_speculative_tokens":4}'
 )
-VLLM_API_KEY=${LLM_API_KEY:-} start complete-small 7dab4d9c42a9 '' "${args[@]}"
+VLLM_API_KEY=${LLM_API_KEY:-} start complete-small 0447ed284d84 '' "${args[@]}"
 
 # embed
 args=(

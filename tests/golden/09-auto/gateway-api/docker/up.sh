@@ -239,7 +239,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current auto-structured 154c4e284ca2; then
+if ! current auto-structured a3a03eef5201; then
   fetch auto-structured-download "${args[@]}"
 fi
 args=(
@@ -284,8 +284,14 @@ args=(
   structured
   --max-model-len
   16384
+  --max-num-seqs
+  1024
+  --max-num-batched-tokens
+  8192
+  --gpu-memory-utilization
+  0.92
 )
-start auto-structured 154c4e284ca2 '' "${args[@]}"
+start auto-structured a3a03eef5201 '' "${args[@]}"
 
 # chat
 args=(
@@ -308,7 +314,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current auto-chat 663ddd2dd43f; then
+if ! current auto-chat 467b1affbdef; then
   fetch auto-chat-download "${args[@]}"
 fi
 args=(
@@ -348,8 +354,14 @@ args=(
   chat
   --context-length
   16384
+  --max-running-requests
+  4096
+  --chunked-prefill-size
+  8192
+  --mem-fraction-static
+  0.834
 )
-start auto-chat 663ddd2dd43f '' "${args[@]}"
+start auto-chat 467b1affbdef '' "${args[@]}"
 
 wait_healthy auto-batch 1860
 wait_healthy auto-structured 1860
