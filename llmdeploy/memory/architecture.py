@@ -26,6 +26,8 @@ def shape(stated: Mapping[str, Any]) -> Shape:
     hidden, vocab = config.number("hidden_size", "n_embd", "d_model"), config.number("vocab_size")
     at, moe = attention.heads(config), feedforward.moe_of(config)
     layers = _layers(config, family)
+    if not layers:
+        raise UnmodelledError("config", "config.json states no layers")
     context = rope.context(config)
     tied = config.flag("tie_word_embeddings", default=family.tied)
     head = None if tied else Part("lm_head", vocab, hidden, "vocab", linear=True)
