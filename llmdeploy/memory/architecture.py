@@ -26,6 +26,8 @@ def shape(stated: Mapping[str, Any]) -> Shape:
     hidden, vocab = config.number("hidden_size", "n_embd", "d_model"), config.number("vocab_size")
     at, moe = attention.heads(config), feedforward.moe_of(config)
     layers = _layers(config, family)
+    if not layers:
+        raise UnmodelledError("config", "config.json states no layers")
     context = rope.context(config)
     tied = config.flag("tie_word_embeddings", default=family.tied)
     head = None if tied else Part("lm_head", vocab, hidden, "vocab", linear=True)
@@ -81,6 +83,13 @@ def _family(config: Config) -> Family:
     )
 
 
+def _many(config: Config, *keys: str, default: int | None = None) -> int:
+    many = config.number(*keys, default=default)
+    if many > _MOST_LAYERS:
+        raise UnmodelledError("config", f"{many} layers are more than any model has")
+    return many
+
+
 def _kinds(config: Config, family: Family) -> tuple[str, ...]:
     """Return what each layer is: full, sliding, chunked, linear, mamba, or a block of its own."""
     if family.blocks:
@@ -88,9 +97,7 @@ def _kinds(config: Config, family: Family) -> tuple[str, ...]:
         if not isinstance(pattern, str):
             raise UnmodelledError("config", "config.json does not state `hybrid_override_pattern`")
         return tuple(_PATTERN[letter] for letter in pattern if letter in _PATTERN)
-    many = config.number("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-    if many > _MOST_LAYERS:
-        raise UnmodelledError("config", f"{many} layers are more than any model has")
+    many = _many(config, "num_hidden_layers", "n_layer", "n_layers", "num_layers")
     if mixed := config.sequence("hybrid_layer_pattern"):
         return tuple("sliding" if one else "full" for one in mixed)
     window = config.number("sliding_window", "attention_chunk_size", default=0)
@@ -241,7 +248,7 @@ def _sparse(config: Config, index: int) -> bool:
 
 def _drafter(config: Config, family: Family, layers: tuple[Layer, ...], hidden: int) -> tuple[Layer, ...]:
     """Return the layers of multi-token prediction: each is one like the last, behind a projection of two inputs."""
-    many = config.number("num_nextn_predict_layers", "mtp_num_hidden_layers", default=0)
+    many = _many(config, "num_nextn_predict_layers", "mtp_num_hidden_layers", default=0)
     if not many or family.blocks:
         return ()
     last = next(

@@ -39,7 +39,7 @@ class Config:
         if value is None and default is not None:
             return default
         good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _MOST
-        if good and (value or default is not None):
+        if good and (value >= 1 or default is not None):
             return int(value)
         if value is None:
             raise UnmodelledError("config", f"config.json does not state `{keys[0]}`")

@@ -10,9 +10,10 @@ from statistics import median
 from typing import Any
 
 import yaml
-from asked import UnstatedError, card, known, question
+from asked import card, question
 from compared import IS_GIVEN, of_hf_mem
 from msgspec.structs import replace
+from named import UnstatedError, known
 
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.model import Card, Ledger, Question, Verdict

@@ -49,3 +49,23 @@ def test_a_config_that_says_nothing_is_unknown(engine: str, stated: dict[str, An
         Verdict.UNKNOWN,
         "architecture: config.json names no architecture",
     )
+
+
+@pytest.mark.parametrize(
+    ("stated", "reason"),
+    [
+        ({"num_hidden_layers": 2**30}, "config: 1073741824 layers are more than any model has"),
+        ({"num_nextn_predict_layers": 2**30}, "config: 1073741824 layers are more than any model has"),
+        ({"num_hidden_layers": 0.5}, "config: `num_hidden_layers` of config.json is no size: '0.5'"),
+        ({"hidden_size": -1}, "config: `hidden_size` of config.json is no size: '-1'"),
+        ({"vocab_size": None}, "config: config.json does not state `vocab_size`"),
+    ],
+)
+def test_a_number_that_no_model_has_is_refused_before_anything_is_built(
+    stated: dict[str, Any], reason: str
+) -> None:
+    known = config("deepseek-ai/DeepSeek-V3")
+    assert known is not None
+    asked = Question("vllm", None, Model("x", "", {**known.config, **stated}), Card("nvidia", 80.0))
+    found = ENGINES.get("vllm").memory(asked)
+    assert (found.verdict, found.reason) == (Verdict.UNKNOWN, reason)
