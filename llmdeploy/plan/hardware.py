@@ -16,8 +16,6 @@ class Hardware(Struct, frozen=True):
     """One pool. `memory_gib` is of one GPU, or of the node where `vendor` is cpu; `count` is GPUs per node."""
 
     name: str
-    gpu: str | None
-    """Its id in the catalog."""
     vendor: str
     title: str
     memory_gib: float | None
@@ -30,6 +28,8 @@ class Hardware(Struct, frozen=True):
     devices: tuple[str, ...]
     sliced: bool
     """Its unit is a slice of a GPU (MIG), which has no index on the host."""
+    gpu: str | None = None
+    """Its id in the catalog."""
 
     @property
     def is_cpu(self) -> bool:
@@ -65,7 +65,6 @@ def _pools(spec: Spec) -> Iterator[tuple[str, Hardware]]:
             name,
             Hardware(
                 name=name,
-                gpu=gpu.id if gpu else None,
                 vendor=vendor,
                 title=gpu.name if gpu else f"{vendor} GPU",
                 memory_gib=pool.memory or (gpu.memory_gib if gpu else None),
@@ -78,6 +77,7 @@ def _pools(spec: Spec) -> Iterator[tuple[str, Hardware]]:
                 nodes=pool.nodes,
                 devices=_devices(pool, count, free, is_cpu or sliced),
                 sliced=sliced,
+                gpu=gpu.id if gpu else None,
             ),
         )
 
