@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from llmdeploy.starter.pools import Pool
 
 
+_DOES_NOT_FIT = "LD304"
+
+
 @click.command("init")
 @click.option(
     "--gpu",
@@ -99,12 +102,20 @@ def _text(pools: Sequence[Pool], model: str | None, engine: str | None, name: st
     from llmdeploy.compiler import compile
     from llmdeploy.diagnostics import Severity
     from llmdeploy.registry import ENGINES
-    from llmdeploy.starter.choice import choose
+    from llmdeploy.starter.choice import choose, larger
     from llmdeploy.starter.text import write
 
     ended = engine is not None and engine in ENGINES and ENGINES[engine].card().status != "maintained"
-    text = write(name, pools, [choose(pool, model) for pool in pools], engine, ended)
-    for finding in compile(text, emit=False).diagnostics:
-        if finding.severity is Severity.ERROR:
-            raise click.UsageError(f"{finding.message}; {finding.help}" if finding.help else finding.message)
-    return text
+    choices = [choose(pool, model) for pool in pools]
+    while True:
+        text = write(name, pools, choices, engine, ended)
+        found = [each for each in compile(text, emit=False).diagnostics if each.severity is Severity.ERROR]
+        if not found:
+            return text
+        # The number of GPUs was guessed from the model's name; the ledger of its memory knows better.
+        wider = [larger(choice, pool) for choice, pool in zip(choices, pools, strict=True)]
+        grown = [more or choice for choice, more in zip(choices, wider, strict=True)]
+        if {each.code for each in found} != {_DOES_NOT_FIT} or grown == choices:
+            help = f"; {found[0].help}" if found[0].help else ""
+            raise click.UsageError(f"{found[0].message}{help}")
+        choices = grown

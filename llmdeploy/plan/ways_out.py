@@ -43,7 +43,17 @@ def ways_out(context: Context, name: str) -> list[str]:
 
 
 def _tried(context: Context, name: str, changes: dict[str, Any], units: int | None = None) -> Ledger | None:
-    """Return the ledger of a model with these changes, where it fits and nothing else stands against it."""
+    """Return the ledger of a model with these changes, where it fits and they bring no error of their own."""
+    ledger, errors = _judged(context, name, changes, units)
+    if ledger is None or ledger.verdict is not Verdict.FITS:
+        return None
+    return ledger if not errors or errors <= _judged(context, name, {})[1] else None
+
+
+def _judged(
+    context: Context, name: str, changes: dict[str, Any], units: int | None = None
+) -> tuple[Ledger | None, set[str]]:
+    """Return the ledger of a model with these changes, and the codes of the errors that it then has."""
     model = context.spec.models[name].model_copy(update=changes)
     # Alone, with what the other models of its pool leave.
     spec = context.spec.model_copy(update={"models": {name: model}, "routes": []})
@@ -51,15 +61,10 @@ def _tried(context: Context, name: str, changes: dict[str, Any], units: int | No
     pool = pools[pool_of(context.spec, name) or ""]
     pools[pool.name] = replace(pool, count=max(units or _free(context, name), 1), nodes=1)
     trial = replace(context, spec=spec, pools=pools)
-    if any(
-        each.severity is Severity.ERROR and each.path[:2] == ("models", name) for each in checks.check(trial)
-    ):
-        return None
+    found = [each for each in checks.check(trial) if each.path[:2] == ("models", name)]
     settings, _, ledger = settings_of(trial, name, {})
-    lowered = context.engines[context.engine_of(name)].lower(settings)
-    if any(each.severity is Severity.ERROR for each in lowered.diagnostics):
-        return None
-    return ledger if ledger is not None and ledger.verdict is Verdict.FITS else None
+    found += context.engines[context.engine_of(name)].lower(settings).diagnostics
+    return ledger, {each.code for each in found if each.severity is Severity.ERROR}
 
 
 def _free(context: Context, name: str) -> int:

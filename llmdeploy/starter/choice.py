@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from llmdeploy import catalog
 from llmdeploy.engines.limits import Limits
@@ -68,6 +69,13 @@ def choose(pool: Pool, model: str | None) -> Choice:
     )
 
 
+def larger(choice: Choice, pool: Pool) -> Choice | None:
+    """Return the same on the next number of GPUs that the model divides over; None where the pool has no more."""
+    more = (n for n in _legal(catalog.model(choice.source), pool) if n > choice.gpus)
+    count = next(more, None)
+    return None if count is None else replace(choice, gpus=count)
+
+
 def _lacks_bfloat16(pool: Pool) -> bool:
     return pool.capability is not None and float(pool.capability) < 8
 
@@ -77,6 +85,10 @@ def _gpus(hub: str, facts: catalog.ModelFacts | None, pool: Pool) -> int:
     size = _BILLIONS.search(hub)
     quantized = facts is not None and facts.quantization not in (None, "plain")
     weights_gib = int(size[1] or 1) * float(size[2]) * (1 if quantized else 2) / 1.074 if size else 0
-    powers = [n for n in range(1, pool.free + 1) if n & (n - 1) == 0]
-    legal = [n for n in powers if facts is None or divides(facts, _STRICTEST, n)]
+    legal = _legal(facts, pool)
     return next((n for n in legal if weights_gib * _ROOM <= n * pool.memory_gib), legal[-1])
+
+
+def _legal(facts: catalog.ModelFacts | None, pool: Pool) -> list[int]:
+    powers = [n for n in range(1, pool.free + 1) if n & (n - 1) == 0]
+    return [n for n in powers if facts is None or divides(facts, _STRICTEST, n)]

@@ -259,8 +259,7 @@ def test_the_second_model_of_the_comment_compiles() -> None:
         ("Qwen/Qwen3-32B", "a100", 8, 1),
         ("Qwen/Qwen2.5-72B-Instruct", "h100", 8, 4),
         ("Qwen/Qwen3-235B-A22B-FP8", "h100", 8, 4),
-        ("deepseek-ai/DeepSeek-V3", "h200", 8, 1),  # no size in its name: nothing is guessed
-        ("Qwen/Qwen2.5-72B-Instruct", "l4", 3, 2),  # not enough, but as many as divide
+        ("deepseek-ai/DeepSeek-V3", "h200", 8, 8),  # no size in its name: the ledger knows
         ("someone/Model-8x7B", "a100", 4, 2),
     ],
 )
@@ -270,6 +269,12 @@ def test_a_large_model_gets_as_many_gpus_as_its_name_asks_for(
     text = written("--gpu", gpu, "--count", str(count), "--model", model)
     assert yaml.safe_load(text)["models"]["chat"]["gpus"] == expected
     assert findings(text) == []
+
+
+def test_a_model_that_fits_no_number_of_these_gpus_is_refused_before_anything_is_written() -> None:
+    done = init("--gpu", "l4", "--count", "3", "--model", "Qwen/Qwen2.5-72B-Instruct", "-o", "-")
+    assert done.exit_code == 2
+    assert "`chat` does not fit: its weights alone take" in done.output
 
 
 def test_the_context_is_never_longer_than_the_models_own() -> None:
