@@ -12,7 +12,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy.checks.context import Context
-from llmdeploy.engines.table import field_of
 from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Question, Split, Verdict
 from llmdeploy.memory.corrections import asking
 from llmdeploy.plan.hardware import Hardware
@@ -154,7 +153,7 @@ def _pinned(setting: str, value: Any, values: Mapping[str, Any]) -> Why:
             f"what {stated:g} of the whole card comes to for weights and KV cache alone",
         )
     because = "what the memory was planned with: the engine's own default for this card, pinned"
-    return Why(field_of(setting), text, because)
+    return Why("memory_fraction" if setting == _STATIC else setting, text, because)
 
 
 def _solved(asked: Question, values: Mapping[str, Any], ask: Ask) -> tuple[Ledger, list[Why]]:

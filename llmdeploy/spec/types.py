@@ -150,7 +150,7 @@ AUTO = -1
 def _or_auto(value: Any, judge: ValidatorFunctionWrapHandler) -> Any:
     if value == "auto":
         return AUTO
-    if isinstance(value, str):
+    if isinstance(value, str) and not value.isdecimal():
         raise problem(
             "LD103", f"a whole number or `auto` is wanted, not {describe(value)}", "write a number, or `auto`"
         )

@@ -130,7 +130,7 @@ def test_an_archived_engine_is_passed_over_and_that_is_said():
 @pytest.mark.parametrize(
     ("gpu", "model", "engine", "passed"),
     [
-        ({"type": "t4", "count": 1}, {"needs": ["shared_prefixes"]}, "vllm", ["sglang"]),
+        ({"type": "t4", "count": 2}, {"needs": ["shared_prefixes"], "gpus": 2}, "vllm", ["sglang"]),
         (H100, {"tools": {"parser": "interns1"}}, "sglang", ["vllm"]),
         (H100, {"needs": ["shared_prefixes"], "reasoning": {"parser": "granite"}}, "vllm", ["sglang"]),
         (H100, {"speculative": {"method": "eagle", "tokens": 2, "model": "org/eagle"}}, "vllm", []),

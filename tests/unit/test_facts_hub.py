@@ -263,6 +263,6 @@ def test_nothing_is_imported_for_what_nobody_keeps(tmp_path: Path) -> None:
     )
     loaded = done.stdout
     assert "llmdeploy.facts.gather" in loaded
-    ours = ("facts.hub", "facts.hub_cache", "facts.weights", "facts.gguf", "facts.safetensors", "memory")
+    ours = ("facts.hub", "facts.hub_cache", "facts.weights", "facts.gguf", "facts.safetensors")
     for name in ("huggingface_hub", *(f"llmdeploy.{name}" for name in ours)):
         assert f"'{name}'" not in loaded, name
