@@ -126,7 +126,7 @@ def _to_field(way: Way, where: Path | None, subject: str, setting: Setting, valu
     path = path_of(setting)
     if setting.name == "tensor":
         _leave(way, where, Kind.LOST, subject, "llmdeploy derives it from `gpus` and `parallel`")
-    elif setting.name not in way.after.settings:
+    elif setting.name not in way.after.settings and not is_converted(way, setting.name):
         noted = way.after.noted.get(setting.name)
         why = noted.message if noted else way.after.lacking.get(setting.name, lacks(way, path))
         _leave(way, where, Kind.LOST, subject, why)
@@ -136,6 +136,11 @@ def _to_field(way: Way, where: Path | None, subject: str, setting: Setting, valu
         if where is not None:
             way.remove(where)
         way.say(Kind.FIELD, subject, way.shown(path, value), at=where)
+
+
+def is_converted(way: Way, name: str) -> bool:
+    """Tell whether the compiler finds the engine's own fraction from that of the card (`plan.sizing`)."""
+    return name == "memory_fraction" and "static_fraction" in way.after.settings
 
 
 def lacks(way: Way, path: Path) -> str:

@@ -9,7 +9,7 @@ from llmdeploy import catalog
 from llmdeploy.catalog.behaviours import behaviours
 from llmdeploy.diagnostics import Path
 from llmdeploy.engines.table import Table, field_of
-from llmdeploy.rewrite.carry import carry, lacks
+from llmdeploy.rewrite.carry import carry, is_converted, lacks
 from llmdeploy.rewrite.convert import plain
 from llmdeploy.rewrite.machine import driver
 from llmdeploy.rewrite.names import is_own, known, named
@@ -110,7 +110,12 @@ def _fields(way: Way) -> None:
             way.say(Kind.LOST, f"{name}: {shown(stated)}", why=lacks(way, (name,)), at=(name,))
     for name, noted in way.after.noted.items():
         field = field_of(name)
-        if field in way.stated and name in way.before.settings and name not in way.after.settings:
+        if field not in way.stated or name not in way.before.settings or name in way.after.settings:
+            continue
+        if is_converted(way, name):
+            why = "of the whole card; what it comes to for weights and KV cache alone is what the engine gets"
+            way.say(Kind.BEHAVES, way.shown((field,), way.stated[field]), why=why, at=(field,))
+        else:
             way.remove((field,))
             way.say(Kind.LOST, way.shown((field,), way.stated[field]), why=noted.message, at=(field,))
 
