@@ -163,6 +163,8 @@ def _reached(plan: Plan, targets: list[str]) -> Iterator[str]:
 
 
 def _service(service: Service, why: bool) -> Iterator[str]:
+    from llmdeploy.show import words
+
     gpus = service.gpus
     devices = "; ".join(",".join(ids) for ids in gpus.devices)
     place = f"{gpus.count} × {gpus.resource}" if gpus.count else "CPU"
@@ -177,7 +179,7 @@ def _service(service: Service, why: bool) -> Iterator[str]:
         ("replicas", str(service.replicas) if service.replicas > 1 else ""),
         ("serves", ", ".join(service.served_names)),
         ("adapters", ", ".join(f"{adapter} as {asked}" for adapter, asked in service.adapter_names.items())),
-        ("ready in", f"at most {service.ready_timeout_s} s"),
+        ("ready in", words.ready(service)),
     ]
     yield click.style(service.name, bold=True)
     for name, value in rows:

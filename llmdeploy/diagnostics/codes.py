@@ -131,6 +131,7 @@ CODES: dict[str, Code] = {
             "LD528": "a quantization that the name of the repository contradicts",
             "LD529": "a Hub that tells nothing",
             "LD531": "a calibration file that cannot be used",
+            "LD536": "a start that is given less time than it is expected to take",
         },
     ),
     **_table(

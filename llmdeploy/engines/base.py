@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from msgspec import Struct, field
 
@@ -21,6 +21,7 @@ from llmdeploy.plan.model import (
     Mount,
     Probes,
     Secret,
+    Startup,
     User,
     Why,
 )
@@ -90,10 +91,12 @@ class Settings(Struct, frozen=True):
     engine_args: Mapping[str, Any]
     env: Mapping[str, str]
     ready_timeout_s: int
+    """From the start of the engine until it is ready: stated, or the limit of `startup`."""
     token: Secret | None
     api_key: Secret | None
     openllm_tag: str | None = None
     further: tuple[Repository, ...] = ()
+    startup: Startup = Startup()
 
     def origin_of(self, setting: str) -> Path:
         return self.origins.get(setting, self.origin)
@@ -148,6 +151,24 @@ class Capability(Struct, frozen=True):
         return re.match(r"no\b", self.value) is None
 
 
+class Phase(Struct, frozen=True):
+    """Seconds of a start that do not go into reading weights; all rows that hold are added up.
+
+    `start` is the engine itself (imports, processes, CUDA, NCCL), with `each_gpu` for every GPU after the first.
+    A row holds on `vendors`, without the arguments `unless`, and, where `adapters` is true, with LoRA alone.
+    `label` is how it is known: M measured, A taken from a report, J judged.
+    """
+
+    part: Literal["start", "compile", "capture"]
+    seconds: int
+    label: Literal["M", "A", "J"]
+    source: str
+    each_gpu: int = 0
+    vendors: tuple[str, ...] = ("nvidia", "amd", "cpu")
+    unless: tuple[str, ...] = ()
+    adapters: bool = False
+
+
 class Card(Struct, frozen=True):
     """An engine's name for people, and how it is kept."""
 
@@ -196,4 +217,8 @@ class Engine(Protocol):
 
         What it does not know is UNKNOWN, with the reason. An engine of another package may lack this method.
         """
+        ...
+
+    def phases(self) -> tuple[Phase, ...]:
+        """Return what a start takes beside reading the weights. An engine of another package may lack this method."""
         ...

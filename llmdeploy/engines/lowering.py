@@ -11,12 +11,13 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from msgspec import convert
 from msgspec.structs import replace
 
 from llmdeploy.catalog import methods
 from llmdeploy.diagnostics import Diagnostic, Note
 from llmdeploy.emit.shell import join
-from llmdeploy.engines.base import WEIGHTS, Capability, Card, Lowered, Settings
+from llmdeploy.engines.base import WEIGHTS, Capability, Card, Lowered, Phase, Settings
 from llmdeploy.engines.flags import Speller, Words, spell
 from llmdeploy.engines.limits import Limits, limits
 from llmdeploy.engines.table import Table, load, probes_of
@@ -87,6 +88,9 @@ class TableEngine:
 
     def lower(self, settings: Settings) -> Lowered:
         return lower(settings, self.table, self.own)
+
+    def phases(self) -> tuple[Phase, ...]:
+        return tuple(convert(row, Phase) for row in self.table.startup)
 
     def card(self) -> Card:
         return Card(self.table.title, self.table.status)

@@ -104,7 +104,7 @@ class Noted(Struct, frozen=True):
 class Table(Struct, frozen=True):
     """The whole of an `engine.yaml`, in its words; schemas/engine.schema.json says what each is for.
 
-    `limits` are rows of `engines.limits.Limits` for spans of releases. `owned_flags` and `owned_env` have
+    `limits` are rows of `engines.limits.Limits` for spans of releases, `startup` those of `engines.base.Phase`. `owned_flags` and `owned_env` have
     everything that the compiler decides, and what a user does instead.
     `args`, `env` and `download` are templates over the facts that `lowering` knows.
     """
@@ -130,6 +130,7 @@ class Table(Struct, frozen=True):
     probes: Mapping[str, str]
     earlier_probes: tuple[str, Mapping[str, str]] | None
     drain: Drain
+    startup: tuple[Mapping[str, Any], ...]
     endpoints: tuple[Endpoint, ...]
     api: Api
     settings: Mapping[str, Setting]
@@ -204,6 +205,7 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         probes=data["probes"],
         earlier_probes=_earlier(data.get("earlier_probes")),
         drain=Drain(**data["drain"]),
+        startup=tuple({**row, "source": sources[row["source"]]} for row in data.get("startup", ())),
         endpoints=tuple(Endpoint(row["path"], Match(row["match"])) for row in data["endpoints"]),
         api=_api(data),
         settings=settings,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import to_builtins
+
 from llmdeploy.memory.model import Ledger, Rank, Verdict
 from llmdeploy.plan.model import Plan, Route, Service
 
@@ -46,6 +48,7 @@ def service(item: Service) -> dict[str, Any]:
             **memory(item.memory),
         },
         "ready_timeout_s": item.ready_timeout_s,
+        "startup": to_builtins(item.startup),
     }
 
 

@@ -183,6 +183,32 @@ class Api(Struct, frozen=True):
     native: tuple[NativeRequest, ...] = ()
 
 
+class Startup(Struct, frozen=True):
+    """What a start is expected to take, part by part, and the limits that follow; all in whole seconds.
+
+    `disk_bytes` are those of the weights as they are stored. A part that is not known is None, and `unknown` says
+    why; what is fetched in no time is not fetched. A limit is `margin` times what is expected, and not below a floor.
+    """
+
+    disk_bytes: int | None = None
+    fetch_s: int | None = None
+    read_s: int | None = None
+    start_s: int | None = None
+    compile_s: int | None = None
+    capture_s: int | None = None
+    margin: float = 2
+    unknown: str | None = None
+    ready_limit_s: int = 1800
+    fetch_limit_s: int = 3600
+
+    @property
+    def expected_s(self) -> int | None:
+        """From the start of the engine until it is ready; the weights are there by then."""
+        parts = (self.read_s, self.start_s, self.compile_s, self.capture_s)
+        known = [part for part in parts if part is not None]
+        return sum(known) if len(known) == len(parts) else None
+
+
 class Service(Struct, frozen=True):
     """One model, as it will run. Every replica is the same."""
 
@@ -214,6 +240,8 @@ class Service(Struct, frozen=True):
     adapter_names: Mapping[str, str] = field(default_factory=dict)
     """LoRA adapter -> what clients write in "model" to have it."""
     api: Api = Api()
+    startup: Startup = Startup()
+    """What a start is expected to take. `ready_timeout_s` is its limit, unless llm.yaml states one."""
     memory: Ledger | None = None
     """What one replica takes of its GPUs; None where the memory of the pool is not known."""
 

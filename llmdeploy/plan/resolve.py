@@ -11,7 +11,7 @@ from llmdeploy.checks.context import Context
 from llmdeploy.checks.gateway import normal
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.engines.base import Lowered, Settings
-from llmdeploy.plan import fit
+from llmdeploy.plan import fit, startup
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import (
     Gateway,
@@ -48,6 +48,7 @@ def resolve(context: Context, options: Mapping[str, Any]) -> tuple[Plan, list[Di
         settings, why, ledger = settings_of(context, name, secrets)
         lowered = context.engines[context.engine_of(name)].lower(settings)
         findings += [*lowered.diagnostics, *fit.findings(context, name, ledger, ways_out)]
+        findings += startup.findings(context, name, settings.startup)
         service = _service(context, name, settings, lowered, devices[name], why)
         services.append(replace(service, memory=ledger))
         routes += _routes(spec, name, lowered)
@@ -111,6 +112,7 @@ def _service(
         probes=lowered.probes,
         drain=lowered.drain,
         ready_timeout_s=settings.ready_timeout_s,
+        startup=settings.startup,
         user=lowered.user,
         mounts=(*lowered.mounts, *mounts),
         files=files,

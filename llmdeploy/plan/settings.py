@@ -9,6 +9,7 @@ from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Path
 from llmdeploy.engines.base import WEIGHTS, Adapter, Repository, Settings, Speculation
 from llmdeploy.memory.model import Ledger
+from llmdeploy.plan import startup
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Secret, Why
 from llmdeploy.plan.parallelism import tensor_size
@@ -17,9 +18,6 @@ from llmdeploy.plan.quantization import choose
 from llmdeploy.plan.reasons import reasons
 from llmdeploy.plan.sizing import size
 from llmdeploy.spec.model import Model
-
-READY_TIMEOUT_S = 1800
-"""Loading 140 GB from network storage at 0.2 GiB/s takes 12 minutes, compiling and capturing graphs up to 10."""
 
 MODEL_DIR = "/model"
 DRAFTER_DIR = "/drafter"
@@ -50,16 +48,9 @@ def settings_of(
         why.append(
             Why("engine_version", engine.versions[0], "the newest version that the catalog has verified")
         )
-    ready = model.ready_timeout or READY_TIMEOUT_S
-    if model.ready_timeout is None:
-        why.append(
-            Why(
-                "ready_timeout",
-                f"{ready}s",
-                "room to read large weights and to compile; set `ready_timeout` to change it",
-            )
-        )
     source = model.source
+    expected = startup.startup(context, name, pool)
+    why += startup.why(expected, stated=model.ready_timeout is not None, fetches=source.path is None)
     kind = "openllm" if source.openllm else "path" if source.path else "hub"
     return (
         Settings(
@@ -76,11 +67,12 @@ def settings_of(
             image=model.image,
             engine_args=model.engine_args,
             env=model.env,
-            ready_timeout_s=ready,
+            ready_timeout_s=model.ready_timeout or expected.ready_limit_s,
             token=secrets.get(model.token or ""),
             api_key=secrets.get(spec.gateway.auth or ""),
             openllm_tag=source.openllm,
             further=tuple(_further(model)),
+            startup=expected,
         ),
         why,
         sized.ledger,

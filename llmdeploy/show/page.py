@@ -21,7 +21,6 @@ def page(
     document: Mapping[str, Any], plan: Plan, pools: Sequence[Pool], urls: Urls, *, why: bool = True
 ) -> str:
     """Return the HTML of what `plan --format json` says, with the cards of `pools` and the `urls` of each target."""
-    ledgers = {service.name: service.memory for service in plan.services}
     used = {segment.term for pool in pools for bar in pool.bars for segment in bar.segments}
     return render(
         "plan.html.j2",
@@ -32,11 +31,12 @@ def page(
                 **service,
                 "command": command(service["argv"]),
                 "environment": _environment(service["env"]),
-                **_memory(ledger),
+                "ready": words.ready(planned),
+                **_memory(planned.memory),
             }
-            for service, ledger in zip(document["services"], ledgers.values(), strict=True)
+            for service, planned in zip(document["services"], plan.services, strict=True)
         ],
-        judged=any(ledgers.values()),
+        judged=any(service.memory for service in plan.services),
         why=why,
         pools=[
             {"name": pool.name, "title": pool.title, "bars": list(map(_bar, pool.bars))} for pool in pools

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from llmdeploy.memory.model import Ledger, Verdict
+from llmdeploy.plan.model import Service, Startup
 from llmdeploy.show.cards import Bar, Segment, Tenant
 
 TERMS = {
@@ -99,3 +100,36 @@ def held(bar: Bar) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def _sized(segment: Segment) -> tuple[str, str]:
     return SHORT[segment.term], gib(segment.gib)
+
+
+def ready(service: Service) -> str:
+    """Return how long a start may take, and what it is expected to take it for."""
+    found = service.startup
+    text = f"at most {time(service.ready_timeout_s)}"
+    if service.ready_timeout_s != found.ready_limit_s:
+        text += f", as `ready_timeout` says; without it {time(found.ready_limit_s)}"
+    if found.expected_s is None:
+        return text
+    return f"{text}: {' + '.join(_parts(found))}, times {found.margin:g}" + _fetched(service)
+
+
+def _parts(found: Startup) -> list[str]:
+    parts = (
+        (f"{(found.disk_bytes or 0) / (1 << 30):.1f} GiB read", found.read_s),
+        ("start", found.start_s),
+        ("compile", found.compile_s),
+        ("graphs", found.capture_s),
+    )
+    return [f"{name} {time(seconds)}" for name, seconds in parts if seconds]
+
+
+def _fetched(service: Service) -> str:
+    found = service.startup
+    if service.download is None or not found.fetch_s:
+        return ""
+    return f"; before it, once, {time(found.fetch_s)} to fetch the weights"
+
+
+def time(seconds: int) -> str:
+    """Return seconds as people say them: `90 s`, `14 min`."""
+    return f"{seconds} s" if seconds < 120 else f"{-(-seconds // 60)} min"

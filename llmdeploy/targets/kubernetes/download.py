@@ -18,6 +18,7 @@ WAIT = 'until test -e "$1"; do echo "waiting for the weights"; sleep 10; done'
 # No device hook needs the root filesystem of these, unlike the engine's.
 READ_ONLY_ROOT = {"readOnlyRootFilesystem": True}
 JOB_DEADLINE_S = 21600
+"""At least: the Job ends no earlier than the rollout that waits for it, and a slow line is reported there, not cut off."""
 
 
 def shared(values: Values) -> bool:
@@ -61,7 +62,7 @@ def job(project: str, model: str, service: Values, values: Values) -> Object:
         marks,
         spec={
             "backoffLimit": 6,
-            "activeDeadlineSeconds": JOB_DEADLINE_S,
+            "activeDeadlineSeconds": max(JOB_DEADLINE_S, service["progressDeadlineSeconds"]),
             "ttlSecondsAfterFinished": 86400,
             "podReplacementPolicy": "Failed",  # never two writers of one snapshot
             "template": {"metadata": {"labels": marks}, "spec": spec},

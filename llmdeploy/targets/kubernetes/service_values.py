@@ -14,15 +14,15 @@ PRODUCT_LABEL = "nvidia.com/gpu.product"
 
 ROLLOUT_S = 600
 """For what comes before the start-up probe: scheduling, and pulling an image of 10 to 20 GB."""
-DOWNLOAD_S = 3600
-"""For weights that are not there yet: 140 GB at 40 MB/s. Late is only reported: the Pod goes on."""
 
 CACHE_SIZE = "20Gi"
 
 
 def service_values(plan: Plan, options: Kubernetes, service: Service) -> dict[str, Any]:
     launch, weights = service.launch, service.mount(MountKind.WEIGHTS)
-    deadline = service.ready_timeout_s + ROLLOUT_S + (DOWNLOAD_S if service.download else 0)
+    # Late is only reported: the Pod goes on.
+    fetching = service.startup.fetch_limit_s if service.download else 0
+    deadline = service.ready_timeout_s + ROLLOUT_S + fetching
     values: dict[str, Any] = {
         "engine": service.engine,
         "version": label_value(service.engine_version),

@@ -164,7 +164,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current one-chat fa2ea01bc8c8; then
+if ! current one-chat f318676851fd; then
   fetch one-chat-download "${args[@]}"
 fi
 args=(
@@ -183,13 +183,13 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 780s
   --gpus '"device=0"'
   --shm-size 2g
   --env HF_HUB_OFFLINE=1
   --env VLLM_NO_USAGE_STATS=1
   --env DO_NOT_TRACK=1
-  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env VLLM_ENGINE_READY_TIMEOUT_S=780
   --env HOME=/home/vllm
   --env USER=vllm
   --env HF_HOME=/models
@@ -216,9 +216,9 @@ args=(
   --gpu-memory-utilization
   0.92
 )
-start one-chat fa2ea01bc8c8 '' "${args[@]}"
+start one-chat f318676851fd '' "${args[@]}"
 
-wait_healthy one-chat 1860
+wait_healthy one-chat 840
 
 # gateway
 args=(

@@ -168,7 +168,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current hybrid-batch 67000de133e0; then
+if ! current hybrid-batch 79addefa3291; then
   HF_TOKEN=${HF_TOKEN:-} fetch hybrid-batch-download "${args[@]}"
 fi
 args=(
@@ -187,13 +187,13 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 1980s
   --gpus '"device=0,1,2,3"'
   --shm-size 8g
   --env HF_HUB_OFFLINE=1
   --env VLLM_NO_USAGE_STATS=1
   --env DO_NOT_TRACK=1
-  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env VLLM_ENGINE_READY_TIMEOUT_S=1980
   --env HOME=/home/vllm
   --env USER=vllm
   --env HF_HOME=/models
@@ -222,7 +222,7 @@ args=(
   --gpu-memory-utilization
   0.92
 )
-start hybrid-batch 67000de133e0 '' "${args[@]}"
+start hybrid-batch 79addefa3291 '' "${args[@]}"
 
 # structured
 args=(
@@ -247,7 +247,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current hybrid-structured fb8861f3f7b3; then
+if ! current hybrid-structured 8661596fe111; then
   HF_TOKEN=${HF_TOKEN:-} fetch hybrid-structured-download "${args[@]}"
 fi
 args=(
@@ -265,7 +265,7 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 600s
   --gpus '"device=4"'
   --shm-size 2g
   --env MODEL_ID=mistralai/Mistral-7B-Instruct-v0.3
@@ -287,7 +287,7 @@ args=(
   --entrypoint /tgi-entrypoint.sh
   ghcr.io/huggingface/text-generation-inference:3.3.7
 )
-start hybrid-structured fb8861f3f7b3 '' "${args[@]}"
+start hybrid-structured 8661596fe111 '' "${args[@]}"
 
 # chat
 args=(
@@ -310,7 +310,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current hybrid-chat e6a3e505cdb8; then
+if ! current hybrid-chat aa54eace379d; then
   fetch hybrid-chat-download "${args[@]}"
 fi
 args=(
@@ -328,7 +328,7 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 780s
   --gpus '"device=5"'
   --shm-size 2g
   --env HF_HUB_OFFLINE=1
@@ -357,11 +357,11 @@ args=(
   --mem-fraction-static
   0.834
 )
-start hybrid-chat e6a3e505cdb8 '' "${args[@]}"
+start hybrid-chat aa54eace379d '' "${args[@]}"
 
-wait_healthy hybrid-batch 1860
-wait_healthy hybrid-structured 1860
-wait_healthy hybrid-chat 1860
+wait_healthy hybrid-batch 2040
+wait_healthy hybrid-structured 660
+wait_healthy hybrid-chat 840
 
 # gateway
 args=(

@@ -165,7 +165,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current duo-coder f46dc953c27a; then
+if ! current duo-coder e7e95059a29e; then
   fetch duo-coder-download "${args[@]}"
 fi
 args=(
@@ -184,13 +184,13 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 780s
   --gpus '"device=4,5"'
   --shm-size 8g
   --env HF_HUB_OFFLINE=1
   --env VLLM_NO_USAGE_STATS=1
   --env DO_NOT_TRACK=1
-  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env VLLM_ENGINE_READY_TIMEOUT_S=780
   --env HOME=/home/vllm
   --env USER=vllm
   --env HF_HOME=/models
@@ -220,7 +220,7 @@ args=(
   0.92
   --no-enable-prefix-caching
 )
-start duo-coder f46dc953c27a '' "${args[@]}"
+start duo-coder e7e95059a29e '' "${args[@]}"
 
 # chat
 args=(
@@ -243,7 +243,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current duo-chat 204fc62f0adb; then
+if ! current duo-chat bb2c1e3ea4f5; then
   fetch duo-chat-download "${args[@]}"
 fi
 args=(
@@ -261,7 +261,7 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 780s
   --gpus '"device=6"'
   --shm-size 2g
   --env HF_HUB_OFFLINE=1
@@ -290,10 +290,10 @@ args=(
   --mem-fraction-static
   0.837
 )
-start duo-chat 204fc62f0adb '' "${args[@]}"
+start duo-chat bb2c1e3ea4f5 '' "${args[@]}"
 
-wait_healthy duo-coder 1860
-wait_healthy duo-chat 1860
+wait_healthy duo-coder 840
+wait_healthy duo-chat 840
 
 # gateway
 args=(

@@ -165,7 +165,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current amd-chat de983a9096b1; then
+if ! current amd-chat d32f210f3690; then
   fetch amd-chat-download "${args[@]}"
 fi
 args=(
@@ -183,7 +183,7 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 780s
   --device /dev/kfd
   --device /dev/dri/renderD128
   --device /dev/dri/renderD129
@@ -192,7 +192,7 @@ args=(
   --env HF_HUB_OFFLINE=1
   --env VLLM_NO_USAGE_STATS=1
   --env DO_NOT_TRACK=1
-  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env VLLM_ENGINE_READY_TIMEOUT_S=780
   --env HOME=/home/vllm
   --env USER=vllm
   --env HF_HOME=/models
@@ -221,7 +221,7 @@ args=(
   --gpu-memory-utilization
   0.92
 )
-start amd-chat de983a9096b1 '' "${args[@]}"
+start amd-chat d32f210f3690 '' "${args[@]}"
 
 # batch
 args=(
@@ -244,7 +244,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current amd-batch b5a96544e8da; then
+if ! current amd-batch edf69215af46; then
   fetch amd-batch-download "${args[@]}"
 fi
 args=(
@@ -262,7 +262,7 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 780s
   --device /dev/kfd
   --device /dev/dri/renderD130
   --group-add video
@@ -291,10 +291,10 @@ args=(
   --mem-fraction-static
   0.867
 )
-start amd-batch b5a96544e8da '' "${args[@]}"
+start amd-batch edf69215af46 '' "${args[@]}"
 
-wait_healthy amd-chat 1860
-wait_healthy amd-batch 1860
+wait_healthy amd-chat 840
+wait_healthy amd-batch 840
 
 # gateway
 args=(

@@ -168,7 +168,7 @@ args=(
   --revision
   6f6073b423013f6a7d4d9f39144961bfbfbc386b
 )
-if ! current bento-llama 9ce14530ab70; then
+if ! current bento-llama 2ee1b3605d8c; then
   run "$docker" build --tag registry.example.com/llm/llama3.3-70b:f0027d6b "$here"/build/llama >&2
   HF_TOKEN=${HF_TOKEN:-} fetch bento-llama-download "${args[@]}"
 fi
@@ -188,7 +188,7 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 1980s
   --gpus '"device=0,1"'
   --shm-size 8g
   --env HF_HUB_OFFLINE=1
@@ -211,9 +211,9 @@ args=(
   --arg
   tensor_parallel_size=2
 )
-start bento-llama 9ce14530ab70 '' "${args[@]}"
+start bento-llama 2ee1b3605d8c '' "${args[@]}"
 
-wait_healthy bento-llama 1860
+wait_healthy bento-llama 2040
 
 # gateway
 args=(

@@ -159,13 +159,13 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 660s
   --gpus '"device=0,1"'
   --shm-size 8g
   --env HF_HUB_OFFLINE=1
   --env VLLM_NO_USAGE_STATS=1
   --env DO_NOT_TRACK=1
-  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env VLLM_ENGINE_READY_TIMEOUT_S=660
   --env HOME=/home/vllm
   --env USER=vllm
   --mount type=volume,src=local-mine-cache,dst=/home/vllm/.cache
@@ -195,9 +195,9 @@ args=(
   --chat-template
   /etc/llmdeploy/chat-template.jinja
 )
-start local-mine fa8b3d96a12a '' "${args[@]}"
+start local-mine 51850a1fc2eb '' "${args[@]}"
 
-wait_healthy local-mine 1860
+wait_healthy local-mine 720
 
 # gateway
 args=(

@@ -364,7 +364,7 @@ args=(
   --revision
   a09a35458c702b33eeacc393d103063234e8bc28
 )
-if ! current complete-chat 9926c9a345ea; then
+if ! current complete-chat f299622f74f7; then
   fetch complete-chat-download "${args[@]}"
 fi
 args=(
@@ -382,7 +382,7 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 780s
   --gpus '"device=8,9"'
   --shm-size 8g
   --env HF_HUB_OFFLINE=1
@@ -440,7 +440,7 @@ if __name__ == "__main__":
   --config
   /tmp/llmdeploy-engine.yaml
 )
-LLMDEPLOY_API_KEY=${LLM_API_KEY:-} start complete-chat 9926c9a345ea '' "${args[@]}"
+LLMDEPLOY_API_KEY=${LLM_API_KEY:-} start complete-chat f299622f74f7 '' "${args[@]}"
 
 # small
 args=(
@@ -463,7 +463,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current complete-small 0447ed284d84; then
+if ! current complete-small e0db99b803b0; then
   fetch complete-small-download "${args[@]}"
 fi
 args=(
@@ -482,13 +482,13 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 660s
   --gpus '"device=MIG-5c4a0d0e-7d2c-5c0a-8f4e-1b2c3d4e5f60"'
   --shm-size 2g
   --env HF_HUB_OFFLINE=1
   --env VLLM_NO_USAGE_STATS=1
   --env DO_NOT_TRACK=1
-  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env VLLM_ENGINE_READY_TIMEOUT_S=660
   --env HOME=/home/vllm
   --env USER=vllm
   --env HF_HOME=/models
@@ -527,7 +527,7 @@ args=(
   --speculative-config
   '{"method":"ngram","num_speculative_tokens":4}'
 )
-VLLM_API_KEY=${LLM_API_KEY:-} start complete-small 0447ed284d84 '' "${args[@]}"
+VLLM_API_KEY=${LLM_API_KEY:-} start complete-small e0db99b803b0 '' "${args[@]}"
 
 # embed
 args=(
@@ -603,8 +603,8 @@ VLLM_API_KEY=${LLM_API_KEY:-} start complete-embed df735236d78a '' "${args[@]}"
 
 wait_healthy complete-batch 2460
 wait_healthy complete-batch-2 2460
-wait_healthy complete-chat 1860
-wait_healthy complete-small 1860
+wait_healthy complete-chat 840
+wait_healthy complete-small 720
 wait_healthy complete-embed 1860
 
 # gateway

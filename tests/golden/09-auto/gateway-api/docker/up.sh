@@ -239,7 +239,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current auto-structured a3a03eef5201; then
+if ! current auto-structured 2621e975248f; then
   fetch auto-structured-download "${args[@]}"
 fi
 args=(
@@ -258,13 +258,13 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 780s
   --gpus '"device=4"'
   --shm-size 2g
   --env HF_HUB_OFFLINE=1
   --env VLLM_NO_USAGE_STATS=1
   --env DO_NOT_TRACK=1
-  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env VLLM_ENGINE_READY_TIMEOUT_S=780
   --env HOME=/home/vllm
   --env USER=vllm
   --env HF_HOME=/models
@@ -291,7 +291,7 @@ args=(
   --gpu-memory-utilization
   0.92
 )
-start auto-structured a3a03eef5201 '' "${args[@]}"
+start auto-structured 2621e975248f '' "${args[@]}"
 
 # chat
 args=(
@@ -314,7 +314,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current auto-chat 467b1affbdef; then
+if ! current auto-chat 076e62fc0248; then
   fetch auto-chat-download "${args[@]}"
 fi
 args=(
@@ -332,7 +332,7 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 780s
   --gpus '"device=5"'
   --shm-size 2g
   --env HF_HUB_OFFLINE=1
@@ -361,11 +361,11 @@ args=(
   --mem-fraction-static
   0.834
 )
-start auto-chat 467b1affbdef '' "${args[@]}"
+start auto-chat 076e62fc0248 '' "${args[@]}"
 
 wait_healthy auto-batch 1860
-wait_healthy auto-structured 1860
-wait_healthy auto-chat 1860
+wait_healthy auto-structured 840
+wait_healthy auto-chat 840
 
 # gateway
 args=(
