@@ -302,7 +302,7 @@ def of_the_card(question: Question) -> float | None:
 
     Its share is of weights and KV cache alone, and of what is free: what stands outside of it is taken off first.
     """
-    found = memory(replace(question, card_fraction=None))
+    found = memory(replace(question, card_fraction=None, share=None))
     if found.usable_gib is None or not found.ranks or question.card_fraction is None:
         return None
     outside = max(rank.activation_gib + rank.nontorch_gib + rank.cuda_graphs_gib for rank in found.ranks)
