@@ -65,8 +65,6 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
     why += [_pinned(setting, value, values, asked.share) for setting, value in pins.items()]
     if pool_bytes is not None:
         pins["kv_bytes"] = pool_bytes
-        because = f"what {asked.share:g} of the card leaves for the KV cache, whatever the others there do"
-        why.append(Why("kv_cache bytes", str(pool_bytes), because))
     if _STATIC in pins:
         pins["memory_fraction"] = None  # said by the other
     return Sized(found, solved | pins, tuple(why))
