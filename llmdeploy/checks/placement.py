@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdeploy.checks.context import Context
-from llmdeploy.diagnostics import Diagnostic, Note, Place
+from llmdeploy.diagnostics import Diagnostic, Note, Path, Place
 from llmdeploy.plan.hardware import Hardware
-from llmdeploy.plan.placement import demand
+from llmdeploy.plan.placement import Layout, demand, layout, share_of, sharing
+from llmdeploy.spec.model import Model
 
 ONE_HOST = "env"
 """`Target.secret_kind` of the targets that run on one host, where device ids are handed out by hand."""
@@ -21,9 +22,12 @@ def check(context: Context) -> Iterator[Diagnostic]:
             continue
         yield from _one_node(context, pool, list(taken))
         yield from _one_slice(context, pool, list(taken))
-        yield from _whole_pool(pool, taken, [context.spec.models[name].gpus.count for name in taken])
+        if sharing(context.spec, pool_name):
+            yield from _shares(context, pool)
+        else:
+            yield from _whole_pool(pool, taken, [context.spec.models[name].gpus.count for name in taken])
         if one_host and not pool.is_cpu:
-            yield from _named_devices(pool, taken)
+            yield from _named_devices(context, pool, taken)
     yield from _cpu_pools(context)
     yield from _device_lists(context)
 
@@ -103,8 +107,78 @@ def _whole_pool(pool: Hardware, taken: dict[str, int], replicas: list[int]) -> I
             return
 
 
-def _named_devices(pool: Hardware, taken: dict[str, int]) -> Iterator[Diagnostic]:
+def _shares(context: Context, pool: Hardware) -> Iterator[Diagnostic]:
+    """Shares are packed on the cards of one node: no scheduler could do it, so docker and Compose have them alone."""
+    names = sharing(context.spec, pool.name)
+    if not pool.divisible:
+        yield from (_indivisible(pool, name) for name in names)
+        return
+    seating = layout(context.spec, pool)
+    homeless = [name for name, seats in seating.seats.items() if not seats]
+    if homeless:
+        # One that no node can hold has been reported.
+        if not any(context.spec.models[name].gpus.count > pool.count for name in homeless):
+            yield _overcommitted(context, pool, seating, homeless[0])
+        return
+    for name in names:
+        others = {other for card in seating.cards_of(name) for other in seating.on(card)} - {name}
+        if not others and seating.shares[name] < 1:
+            yield Diagnostic(
+                "LD535",
+                f"`{name}` takes {seating.shares[name]:g} of a card that nobody else uses",
+                ("models", name, "gpus", "share"),
+                help="leave `share` out, and it has the whole card",
+            )
+
+
+def _indivisible(pool: Hardware, name: str) -> Diagnostic:
+    if pool.is_cpu:
+        message = f"the models of CPU pool `{pool.name}` share its memory anyway, in equal parts"
+        help = "leave `share` out; `memory_fraction` says how much of its part a model takes"
+    else:
+        message = f"a slice of `{pool.name}` is a share of a card already"
+        help = "leave `share` out: each model takes a slice of its own"
+    return Diagnostic("LD358", message, ("models", name, "gpus", "share"), help)
+
+
+def _overcommitted(context: Context, pool: Hardware, seating: Layout, name: str) -> Diagnostic:
+    models = context.spec.models
+    each = " + ".join(_taken(models[other], other) for other in seating.seats)
+    place = "one card" if pool.count == 1 else f"{pool.count} cards"
+    node = " of one node" if pool.nodes > 1 else ""
+    sizes = {
+        other: f" ({seating.shares[other] * pool.memory_gib:.1f} GiB)" if pool.memory_gib else ""
+        for other in seating.seats
+    }
+    return Diagnostic(
+        "LD357",
+        f"the models of `{pool.name}` take more than its cards{node} have: {each} of {place}",
+        _at(models[name], name),
+        help="take smaller shares (those on a card sum to 1 at most), or give the pool more cards",
+        notes=tuple(
+            Note(
+                f"`{other}` takes {seating.shares[other]:g} of a card{sizes[other]}",
+                _at(models[other], other),
+            )
+            for other in seating.seats
+            if other != name
+        ),
+    )
+
+
+def _taken(model: Model, name: str) -> str:
+    units = model.replicas * model.gpus.count
+    return f"{f'{units} × ' if units > 1 else ''}{share_of(model):g} ({name})"
+
+
+def _at(model: Model, name: str) -> Path:
+    return ("models", name, "gpus") if model.gpus.share is None else ("models", name, "gpus", "share")
+
+
+def _named_devices(context: Context, pool: Hardware, taken: dict[str, int]) -> Iterator[Diagnostic]:
     need = sum(taken.values())
+    if sharing(context.spec, pool.name) and pool.divisible:
+        need = layout(context.spec, pool).cards
     if pool.sliced and not pool.devices:
         yield Diagnostic(
             "LD311",

@@ -8,7 +8,7 @@ from llmdeploy.checks.context import Context
 from llmdeploy.checks.placement import ONE_HOST
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.plan.model import MountKind, Plan
-from llmdeploy.plan.placement import demand
+from llmdeploy.plan.placement import demand, sharing
 from llmdeploy.targets.base import Feature
 
 
@@ -29,10 +29,19 @@ def needs(context: Context, plan: Plan) -> Iterator[tuple[Feature, Path, str]]:
                 "name where the image will be pushed with `image: registry/name:tag`, build it from the emitted Dockerfile "
                 "and push it there; or build for one host: `targets: {docker: {}, compose: {}}`",
             )
+        if service.gpus.share is not None:
+            yield (
+                Feature.GPU_SHARING,
+                (*service.origin, "gpus", "share"),
+                "a scheduler hands out whole cards: take slices (a pool with `resource: nvidia.com/mig-…`), "
+                "or build for one host: `targets: {docker: {}, compose: {}}`",
+            )
     for name, taken in demand(context.spec).items():
         pool = context.pools[name]
         # A CPU node runs one replica of each model that names it.
         units = max(taken.values()) if pool.is_cpu else sum(taken.values())
+        if sharing(context.spec, name):
+            continue  # all on one node, or it has been said that they do not fit there
         if pool.nodes > 1 and units > pool.count:
             yield (
                 Feature.MANY_NODES,

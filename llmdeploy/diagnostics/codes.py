@@ -90,6 +90,8 @@ CODES: dict[str, Code] = {
             "LD350": "an adapter of another rank",
             "LD352": "a config.json that the engine refuses",
             "LD353": "drafts by layers that the model does not have",
+            "LD357": "models that take more of their cards than there is",
+            "LD358": "a share of a card that cannot be kept",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
             "LD402": "a secret without a reference for the target",
@@ -131,6 +133,7 @@ CODES: dict[str, Code] = {
             "LD528": "a quantization that the name of the repository contradicts",
             "LD529": "a Hub that tells nothing",
             "LD531": "a calibration file that cannot be used",
+            "LD535": "a share of a card that nobody else uses",
             "LD536": "a start that is given less time than it is expected to take",
         },
     ),

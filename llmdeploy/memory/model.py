@@ -92,6 +92,8 @@ class Question(Struct, frozen=True):
     """The engine's own: of the whole card for vLLM, mem_fraction_static for SGLang, CUDA_MEMORY_FRACTION for TGI."""
     card_fraction: float | None = None
     """What everything together may take of the card, as llm.yaml states it: the engine's own is found from it."""
+    share: float | None = None
+    """Of the card, for all that the engine takes there, where other models have the rest: its fraction follows from it."""
     kv_bytes: int | None = None
     """A pinned pool of each rank; `fraction` then does not matter."""
     context: int | None = None

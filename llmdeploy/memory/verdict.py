@@ -6,10 +6,12 @@ from llmdeploy.memory.model import Verdict
 
 
 def judge(margin_gib: float, card_gib: float) -> Verdict:
-    """Judge what is left beyond one request: less than the equation's own error is TIGHT.
-
-    The error is that of the recorded logs: half a GiB, or 1.5 % of a card where that is more.
-    """
+    """Judge what is left beyond one request: less than the equation's own error is TIGHT."""
     if margin_gib < 0:
         return Verdict.NO
-    return Verdict.FITS if margin_gib >= max(0.5, 0.015 * card_gib) else Verdict.TIGHT
+    return Verdict.FITS if margin_gib >= error_gib(card_gib) else Verdict.TIGHT
+
+
+def error_gib(card_gib: float) -> float:
+    """Return the error of the recorded logs: half a GiB, or 1.5 % of a card where that is more."""
+    return max(0.5, 0.015 * card_gib)

@@ -37,6 +37,7 @@ def service(item: Service) -> dict[str, Any]:
             "pool": item.gpus.pool,
             "count": item.gpus.count,
             "resource": item.gpus.resource,
+            "share": item.gpus.share,
             "devices": [device for replica in item.gpus.devices for device in replica],
         },
         "served_names": list(item.served_names),
@@ -48,6 +49,7 @@ def service(item: Service) -> dict[str, Any]:
             **memory(item.memory),
         },
         "ready_timeout_s": item.ready_timeout_s,
+        "after": list(item.after),
         "startup": to_builtins(item.startup),
     }
 

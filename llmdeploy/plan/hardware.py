@@ -36,6 +36,11 @@ class Hardware(Struct, frozen=True):
         return self.vendor == "cpu"
 
     @property
+    def divisible(self) -> bool:
+        """Whether models may share its cards: a slice is a share already, and a CPU's node is divided anyway."""
+        return not (self.is_cpu or self.sliced)
+
+    @property
     def sm(self) -> int | None:
         """The compute capability as engines count it: 90 for "9.0"."""
         return int(self.capability.replace(".", "")) if self.capability else None

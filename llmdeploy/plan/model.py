@@ -88,6 +88,8 @@ class Gpus(Struct, frozen=True):
     products: tuple[str, ...] = ()
     memory_gib: float | None = None
     driver: int | None = None
+    share: float | None = None
+    """Of each card, where others may have the rest."""
 
 
 class MountKind(StrEnum):
@@ -244,6 +246,8 @@ class Service(Struct, frozen=True):
     """What a start is expected to take. `ready_timeout_s` is its limit, unless llm.yaml states one."""
     memory: Ledger | None = None
     """What one replica takes of its GPUs; None where the memory of the pool is not known."""
+    after: tuple[str, ...] = ()
+    """Services before it in the plan that must be ready when it starts: they share a card."""
 
     def mount(self, kind: MountKind) -> Mount | None:
         return next((m for m in self.mounts if m.kind is kind), None)

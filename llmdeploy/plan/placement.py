@@ -3,12 +3,57 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
 
 from llmdeploy.plan.hardware import Hardware
-from llmdeploy.spec.model import Spec
+from llmdeploy.spec.model import Model, Spec
 
 Devices = tuple[tuple[str, ...], ...]
 """Device ids of each replica."""
+
+Seats = tuple[tuple[int, ...], ...]
+"""Cards of each replica, counted from 0 within a pool."""
+
+_WHOLE = 1 + 1e-9
+"""A card, for sums of shares: 0.6 + 0.3 + 0.1 is not quite 1."""
+
+
+class Layout(Struct, frozen=True):
+    """Who sits on which card of a pool's node. Models stand in the order of llm.yaml.
+
+    `shares` has what each takes of a card: 1 where its cards are its own.
+    """
+
+    seats: Mapping[str, Seats]
+    shares: Mapping[str, float]
+
+    @property
+    def cards(self) -> int:
+        """How many cards are taken."""
+        return 1 + max((card for name in self.seats for card in self.cards_of(name)), default=-1)
+
+    def cards_of(self, name: str) -> set[int]:
+        return {card for replica in self.seats[name] for card in replica}
+
+    def on(self, card: int) -> Iterator[str]:
+        """Yield the models of a card."""
+        return (name for name in self.seats if card in self.cards_of(name))
+
+    def earlier(self, name: str) -> tuple[str, ...]:
+        """Return the models that share a card with this one and stand before it in llm.yaml."""
+        mine = self.cards_of(name)
+        before = list(self.seats)[: list(self.seats).index(name)]
+        return tuple(other for other in before if mine & self.cards_of(other))
+
+    def held(self, name: str) -> tuple[float, ...]:
+        """Return for each replica what those earlier ones hold of its fullest card."""
+        before = self.earlier(name)
+        return tuple(
+            max(sum(self.shares[other] for other in before if card in self.cards_of(other)) for card in cards)
+            for cards in self.seats[name]
+        )
 
 
 def pool_of(spec: Spec, model: str) -> str | None:
@@ -20,7 +65,7 @@ def pool_of(spec: Spec, model: str) -> str | None:
 
 
 def demand(spec: Spec) -> dict[str, dict[str, int]]:
-    """Return, for each pool, the units that each model takes with all its replicas."""
+    """Return, for each pool, the units that each model takes with all its replicas, whole ones or shares."""
     taken: dict[str, dict[str, int]] = defaultdict(dict)
     for name, model in spec.models.items():
         pool = pool_of(spec, name)
@@ -29,17 +74,52 @@ def demand(spec: Spec) -> dict[str, dict[str, int]]:
     return dict(taken)
 
 
-def place(spec: Spec, pools: dict[str, Hardware]) -> dict[str, Devices]:
-    """Hand out each pool's device ids without overlap; `()` where they do not suffice on one host."""
+def sharing(spec: Spec, pool: str) -> list[str]:
+    """Return the models of a pool that leave a part of their cards to others."""
+    return [name for name, model in spec.models.items() if model.gpus.share and pool_of(spec, name) == pool]
+
+
+def layout(spec: Spec, pool: Hardware) -> Layout:
+    """Seat the models of a pool on one node: each share on the first cards that have room, all else on cards of its own.
+
+    Who finds no room has no seats. Replicas of one model never meet on a card, where a second one would only halve
+    the first.
+    """
+    taken: list[float] = []
+    names = [name for name in spec.models if pool_of(spec, name) == pool.name]
+    seats = {name: _seated(spec.models[name], taken, pool.count) for name in names}
+    return Layout(seats, {name: share_of(spec.models[name]) for name in names})
+
+
+def share_of(model: Model) -> float:
+    """Return what a model takes of each of its cards."""
+    return 1.0 if model.gpus.share is None else model.gpus.share
+
+
+def _seated(model: Model, taken: list[float], most: int) -> Seats:
+    """Take seats: `taken` has what is taken of each card so far, and grows."""
+    share, count = share_of(model), model.gpus.count
+    room = [card for card, much in enumerate(taken) if much + share <= _WHOLE]
+    free = range(len(taken), most)
+    cards = [*room, *free[: max(model.replicas * count - len(room), 0)]][: model.replicas * count]
+    if len(cards) < model.replicas * count:
+        return ()
+    taken += [0.0] * (1 + max(cards) - len(taken))
+    for card in cards:
+        taken[card] += share
+    return tuple(tuple(cards[at : at + count]) for at in range(0, len(cards), count))
+
+
+def place(spec: Spec, pools: Mapping[str, Hardware]) -> dict[str, Devices]:
+    """Hand out each pool's device ids; `()` where they do not suffice on one host."""
     placed: dict[str, Devices] = {}
-    for pool_name, models in demand(spec).items():
-        pool = pools.get(pool_name)
-        devices = list(pool.devices) if pool else []
-        fits = sum(models.values()) <= len(devices)
-        for name in models:
-            count = spec.models[name].gpus.count
-            replicas = spec.models[name].replicas
-            placed[name] = (
-                tuple(tuple(devices.pop(0) for _ in range(count)) for _ in range(replicas)) if fits else ()
+    for name, models in demand(spec).items():
+        pool = pools.get(name)
+        seating = layout(spec, pool) if pool else None
+        enough = pool and seating and all(seating.seats.values()) and seating.cards <= len(pool.devices)
+        for model in models:
+            seats = seating.seats[model] if seating and enough else ()
+            placed[model] = (
+                tuple(tuple(pool.devices[card] for card in each) for each in seats) if pool else ()
             )
     return placed

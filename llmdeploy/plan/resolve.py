@@ -11,7 +11,7 @@ from llmdeploy.checks.context import Context
 from llmdeploy.checks.gateway import normal
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.engines.base import Lowered, Settings
-from llmdeploy.plan import fit, startup
+from llmdeploy.plan import fit, sharing, startup
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import (
     Gateway,
@@ -26,9 +26,16 @@ from llmdeploy.plan.model import (
     TextFile,
     Why,
 )
-from llmdeploy.plan.placement import Devices, place, pool_of
+from llmdeploy.plan.placement import Devices, layout, place, pool_of
 from llmdeploy.plan.reasons import driver
-from llmdeploy.plan.settings import ADAPTERS_DIR, DRAFTER_DIR, FILES_DIR, MODEL_DIR, settings_of, sharing
+from llmdeploy.plan.settings import (
+    ADAPTERS_DIR,
+    DRAFTER_DIR,
+    FILES_DIR,
+    MODEL_DIR,
+    per_node,
+    settings_of,
+)
 from llmdeploy.plan.ways_out import ways_out
 from llmdeploy.spec.model import Model, Spec
 
@@ -48,6 +55,7 @@ def resolve(context: Context, options: Mapping[str, Any]) -> tuple[Plan, list[Di
         settings, why, ledger = settings_of(context, name, secrets)
         lowered = context.engines[context.engine_of(name)].lower(settings)
         findings += [*lowered.diagnostics, *fit.findings(context, name, ledger, ways_out)]
+        findings += sharing.findings(context, name, settings.values, ledger)
         findings += startup.findings(context, name, settings.startup)
         service = _service(context, name, settings, lowered, devices[name], why)
         services.append(replace(service, memory=ledger))
@@ -82,7 +90,7 @@ def _host_memory(context: Context, pool: Hardware) -> float | None:
     """Return the GiB of a CPU node that one replica may take; the system needs some, too."""
     if not pool.is_cpu or pool.memory_gib is None:
         return None
-    return pool.memory_gib * _CPU_SERVICE_SHARE / sharing(context, pool)
+    return pool.memory_gib * _CPU_SERVICE_SHARE / per_node(context, pool)
 
 
 def _service(
@@ -94,7 +102,13 @@ def _service(
     count = settings.gpu_count
     if any(devices):
         ids = "; ".join(",".join(replica) for replica in devices)
-        why.append(Why("devices", ids, "docker and Compose: in the order of llm.yaml, without overlap"))
+        order = "without overlap" if model.gpus.share is None else "each share on the first with room for it"
+        why.append(Why("devices", ids, f"docker and Compose: in the order of llm.yaml, {order}"))
+    after = layout(context.spec, pool).earlier(name) if devices else ()
+    if after:
+        why.append(
+            Why("start", f"after {', '.join(after)}", "they share a card, and each looks what is free on it")
+        )
     shm = shm_gib(count)
     why.append(
         Why("shm", f"{shm} GiB", f"for the exchange between {count} GPUs" if count > 1 else "for one worker")
@@ -105,7 +119,7 @@ def _service(
         engine=context.engine_of(name),
         engine_version=settings.version,
         launch=lowered.launch,
-        gpus=_gpus(pool, count, devices, driver(context.limits_of(name), model, pool)),
+        gpus=_gpus(pool, model, count, devices, driver(context.limits_of(name), model, pool)),
         served_names=lowered.served_names or settings.values["served_names"],
         replicas=model.replicas,
         shm_gib=shm,
@@ -126,10 +140,11 @@ def _service(
         task=model.task,
         adapter_names=lowered.adapter_names,
         api=lowered.api,
+        after=after,
     )
 
 
-def _gpus(pool: Hardware, count: int, devices: Devices, driver: int | None) -> Gpus:
+def _gpus(pool: Hardware, model: Model, count: int, devices: Devices, driver: int | None) -> Gpus:
     return Gpus(
         pool=pool.name,
         vendor=pool.vendor,
@@ -139,6 +154,7 @@ def _gpus(pool: Hardware, count: int, devices: Devices, driver: int | None) -> G
         products=pool.products,
         memory_gib=None if pool.is_cpu else pool.memory_gib,
         driver=driver,
+        share=model.gpus.share,
     )
 
 

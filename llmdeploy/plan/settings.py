@@ -185,7 +185,7 @@ def _items(model: Model) -> dict[str, int]:
 
 def _cpu_kv_bytes(context: Context, model: Model, pool: Hardware) -> tuple[int, Why]:
     """Pin the KV cache: an engine's default would claim most of the node's memory, other models included."""
-    models = sharing(context, pool)
+    models = per_node(context, pool)
     fraction = model.memory_fraction or _CPU_FRACTION
     memory = pool.memory_gib or 0
     # Whole MiB, so that the figure reads well.
@@ -198,6 +198,6 @@ def _cpu_kv_bytes(context: Context, model: Model, pool: Hardware) -> tuple[int, 
     )
 
 
-def sharing(context: Context, pool: Hardware) -> int:
+def per_node(context: Context, pool: Hardware) -> int:
     """Return how many replicas one node of a CPU pool runs."""
     return -(-sum(demand(context.spec)[pool.name].values()) // pool.nodes)

@@ -16,6 +16,7 @@ from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Question, Split, V
 from llmdeploy.memory.corrections import asking
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Why
+from llmdeploy.plan.placement import layout
 from llmdeploy.spec.types import AUTO
 
 _STEPS = (1024, 256, 16)
@@ -41,10 +42,15 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
     asked = question(context, name, values, pool)
     if asked is None:
         return Sized(None, _unsolved(values))
-    found, why = _solved(asked, values, equation(context, name))
+    ask = equation(context, name)
+    asked, why = _solved(asked, values, ask)
+    found = ask(asked)
     if found.verdict is Verdict.UNKNOWN:
         # Nothing was planned, so nothing is pinned: the engine knows its model better.
         return Sized(found, _unsolved(values))
+    pool_bytes = _kept(asked, found) if engine.takes("kv_bytes", asked.version or "", pool.vendor) else None
+    if pool_bytes is not None:
+        found = ask(replace(asked, kv_bytes=pool_bytes))
     taken = _taken(found)
     solved = {setting: value for setting, value in taken.items() if values.get(setting) == AUTO}
     pins = {
@@ -55,10 +61,23 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
         and values.get(setting) != value
         and engine.takes(setting, asked.version or "", pool.vendor)
     }
-    why += [_pinned(setting, value, values) for setting, value in pins.items()]
+    why += [_pinned(setting, value, values, asked.share) for setting, value in pins.items()]
+    if pool_bytes is not None:
+        pins["kv_bytes"] = pool_bytes
     if _STATIC in pins:
         pins["memory_fraction"] = None  # said by the other
     return Sized(found, solved | pins, tuple(why))
+
+
+def _kept(asked: Question, found: Ledger) -> int | None:
+    """Return the pool of an engine that shares its card, in whole MiB.
+
+    A pinned pool is not measured, so that what the neighbours do meanwhile does not matter (vLLM 0.33,
+    v1/worker/gpu_worker.py, determine_available_memory); the fraction is still asked for at the start (request_memory).
+    """
+    if asked.share is None or asked.kv_bytes is not None:
+        return None
+    return int(min((rank.kv_gib for rank in found.ranks), default=0.0) * 1024) << 20 or None
 
 
 def equation(context: Context, name: str) -> Ask:
@@ -67,13 +86,16 @@ def equation(context: Context, name: str) -> Ask:
 
 
 def question(context: Context, name: str, values: Mapping[str, Any], pool: Hardware) -> Question | None:
-    """Put a model's settings as a question; None where the pool's memory is not known."""
+    """Put a model's settings as a question; None where the pool's memory, or the engine's equation, is not known."""
     model = context.spec.models[name]
     # Nothing spreads over slices of a GPU, as a check says.
     if pool.memory_gib is None or (pool.sliced and model.gpus.count > 1):
         return None
     engine = context.engines[context.engine_of(name)]
+    if not hasattr(engine, "memory"):  # one of another package
+        return None
     facts = context.model_facts(name)
+    held = layout(context.spec, pool).held(name)
     plain = facts is None or facts.quantization in (None, "plain")
     adapters = model.adapters or {}
     return Question(
@@ -88,6 +110,8 @@ def question(context: Context, name: str, values: Mapping[str, Any], pool: Hardw
             expert=values.get("expert", False),
         ),
         card_fraction=None if pool.is_cpu else values.get("memory_fraction"),
+        share=model.gpus.share if pool.divisible else None,
+        used_gib=pool.memory_gib * max(held, default=0.0) if pool.divisible else 0.0,
         kv_bytes=values.get("kv_bytes"),
         context=_number(values.get("context")),
         concurrency=_number(values.get("concurrency")),
@@ -143,7 +167,7 @@ def _taken(ledger: Ledger) -> dict[str, Any]:
     return {setting: value for setting, value in stated.items() if value is not None}
 
 
-def _pinned(setting: str, value: Any, values: Mapping[str, Any]) -> Why:
+def _pinned(setting: str, value: Any, values: Mapping[str, Any], share: float | None) -> Why:
     text = f"{value:g}" if isinstance(value, float) else str(value)
     stated = values.get("memory_fraction")
     if setting == _STATIC and stated is not None:
@@ -152,11 +176,13 @@ def _pinned(setting: str, value: Any, values: Mapping[str, Any]) -> Why:
             text,
             f"what {stated:g} of the whole card comes to for weights and KV cache alone",
         )
+    if share is not None and setting in ("memory_fraction", _STATIC):
+        return Why("memory_fraction", text, f"keeps all that the engine takes within {share:g} of the card")
     because = "what the memory was planned with: the engine's own default for this card, pinned"
     return Why("memory_fraction" if setting == _STATIC else setting, text, because)
 
 
-def _solved(asked: Question, values: Mapping[str, Any], ask: Ask) -> tuple[Ledger, list[Why]]:
+def _solved(asked: Question, values: Mapping[str, Any], ask: Ask) -> tuple[Question, list[Why]]:
     """Solve for the context first, at the engine's own concurrency, then for how many requests of it fit."""
     why: list[Why] = []
     if values.get("context") == AUTO:
@@ -167,7 +193,7 @@ def _solved(asked: Question, values: Mapping[str, Any], ask: Ask) -> tuple[Ledge
         many = most(asked, ask)
         asked = replace(asked, concurrency=many)
         why.append(Why("concurrency", str(many), "as many as fit at full length (`concurrency: auto`)"))
-    return ask(asked), why
+    return asked, why
 
 
 def longest(asked: Question, ask: Ask) -> int | None:

@@ -11,7 +11,7 @@ from llmdeploy import checks
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Severity
 from llmdeploy.memory import Ledger, Verdict
-from llmdeploy.plan.placement import demand, pool_of
+from llmdeploy.plan.placement import demand, layout, pool_of, sharing
 from llmdeploy.plan.settings import settings_of
 from llmdeploy.plan.sizing import equation, longest, question
 from llmdeploy.spec.model import Model
@@ -21,6 +21,8 @@ _LARGEST_NODE = 8
 _WORTH_SAYING = 1024
 """Tokens: a context below this helps nobody."""
 _SHARES = (0.92, 0.9, 0.85, 0.8)
+_STEP = 0.05
+"""Of a share of a card."""
 _QUANTIZATIONS = ("fp8", "int8", "nvfp4", "mxfp4", "int4", "bitsandbytes")
 _SEQUENCES = (512, 256, 128, 64, 32, 16, 8)
 
@@ -31,7 +33,8 @@ def ways_out(context: Context, name: str) -> list[str]:
     texts = [
         *_shorter(context, name, model),
         *_fewer(context, name, model),
-        *_share(context, name, model),
+        *(_share(context, name, model) if model.gpus.share is None else ()),
+        *_larger_share(context, name, model),
     ]
     texts += _quantized(context, name, model)
     plain = _more_gpus(context, name, model)
@@ -70,9 +73,30 @@ def _judged(
 def _free(context: Context, name: str) -> int:
     """Return how many GPUs one replica could have on a node of its pool."""
     pool = context.pools[pool_of(context.spec, name) or ""]
-    others = sum(units for model, units in demand(context.spec)[pool.name].items() if model != name)
-    replicas = context.spec.models[name].replicas
-    return min(pool.count, (pool.total - others) // replicas)
+    model = context.spec.models[name]
+    taken = demand(context.spec)[pool.name]
+    if sharing(context.spec, pool.name):
+        rest = {each: other for each, other in context.spec.models.items() if each != name}
+        others = layout(context.spec.model_copy(update={"models": rest}), pool).cards
+    else:
+        others = sum(units for each, units in taken.items() if each != name)
+    # Where it sits already there is room for it, beside others.
+    least = model.gpus.count if model.gpus.share else 0
+    return max(min(pool.count, (pool.total - others) // model.replicas), least)
+
+
+def _larger_share(context: Context, name: str, model: Model) -> Iterator[str]:
+    """Take more of the cards that it sits on, as far as others leave it."""
+    share, pool = model.gpus.share, context.pools[pool_of(context.spec, name) or ""]
+    seating = layout(context.spec, pool)
+    if share is None or not seating.cards_of(name):
+        return
+    left = min(1 - sum(seating.shares[each] for each in seating.on(card)) for card in seating.cards_of(name))
+    for more in range(1, int(left / _STEP + _STEP) + 1):
+        larger = round(share + more * _STEP, 2)
+        if _tried(context, name, {"gpus": model.gpus.model_copy(update={"share": larger})}):
+            yield f"`gpus.share: {larger:g}`"
+            return
 
 
 def _shorter(context: Context, name: str, model: Model) -> Iterator[str]:

@@ -82,6 +82,11 @@ class ModelGpus(Entry):
         None, description="Pool of `gpus`; needed where there are several.", examples=["h100"]
     )
     count: Count = Field(1, description="GPUs of one replica.", examples=[4])
+    share: Fraction | None = Field(
+        None,
+        description="Share of each of its GPUs, where several models use one (docker and Compose). Default: all of it.",
+        examples=[0.6],
+    )
 
 
 class Parallel(Entry):

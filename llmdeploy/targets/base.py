@@ -20,6 +20,7 @@ class Feature(StrEnum):
     LOCAL_MODEL = "a model from a directory of the host"
     MANY_NODES = "replicas on more than one node"
     BUILD = "an image that is built on the spot"
+    GPU_SHARING = "models that share a card"
 
 
 class Step(Struct, frozen=True):

@@ -127,6 +127,7 @@ ROWS: dict[str, Any] = {
     "models.chat.engine_version": "0.32.0",
     "models.chat.image": "registry.example/own:1",
     "models.chat.gpus.count": 2,
+    "models.chat.gpus.share": Row({"models.chat.gpus.share": 0.5}, {"targets": ONE_HOST}),
     "models.chat.parallel.expert": True,
     "models.chat.dtype": "float16",
     "models.chat.quantization": "fp8",

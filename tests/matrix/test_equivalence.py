@@ -77,6 +77,22 @@ def test_no_two_replicas_share_a_device(tmp_path):
         assert len(set(devices)) == 6
 
 
+def test_models_share_a_device_where_they_say_so(tmp_path):
+    data = specs.spec("vllm-0.33.0")
+    data["models"]["chat"]["gpus"] = {"share": 0.6}
+    data["models"]["other"] = {**data["models"]["chat"], "gpus": {"share": 0.4}}
+    data["models"]["alone"] = {**data["models"]["chat"], "gpus": 1}
+    built = specs.build(data, tmp_path, NAMES_DEVICES)
+    for target in NAMES_DEVICES:
+        models = readback.read(target, built.plan, tmp_path)
+        assert {name: model.replicas[0].devices for name, model in models.items()} == {
+            "chat": ("0",),
+            "other": ("0",),
+            "alone": ("1",),
+        }
+        assert models == readback.expected(built.plan)
+
+
 def test_the_command_line_takes_engines_and_targets_from_outside(installed_outside, tmp_path):
     data = {**specs.spec("acme"), "targets": {"acme": {"region": "there"}}}
     (tmp_path / "llm.yaml").write_text(json.dumps(data))

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support import plans
 
 from llmdeploy.plan.model import Plan, Service
@@ -44,6 +45,22 @@ def test_a_deadline_names_the_last_status_and_line(tmp_path: Path) -> None:
     slow = script("slow", "echo loading shard 3 of 9; sleep 60")
     told = failure(plans.plan(slow), Place(tmp_path, ready_s=1))
     assert told == "`slow` is not ready after 1 s (connection refused): loading shard 3 of 9"
+
+
+SERVER = "import sys, http.server as h; h.test(h.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind='127.0.0.1')"
+
+
+def test_one_that_shares_a_card_starts_when_the_one_before_it_is_ready(tmp_path: Path) -> None:
+    (tmp_path / "health").touch()
+    ready = tmp_path / "ready"
+    serve = f'exec python3 -c "{SERVER}" "${{0#--port=}}"'
+    first = script("first", f"cd {tmp_path}; sleep 1; touch {ready}; {serve}")
+    second = replace(script("second", f"cd {tmp_path}; [ -e {ready} ] || exit 3; {serve}"), after=("first",))
+    told: list[str] = []
+    with booted(plans.plan(first, second, routes=False), Place(tmp_path, ready_s=30), told.append) as up:
+        assert set(up.replicas) == {"first", "second"}
+    said = [text for text in told if "starting" in text or "ready in" in text]
+    assert [text.partition(":")[0] for text in said] == ["first", "first", "second", "second"]
 
 
 def test_a_program_that_is_not_installed(tmp_path: Path) -> None:

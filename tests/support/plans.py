@@ -146,6 +146,11 @@ STRANGE = plan(
 NO_ROUTES = plan(
     service("a", replicas=2, gpus=gpus(["0"], ["1"])), service("b", gpus=gpus(["2"])), routes=False
 )
+SHARED = plan(
+    service("first", replicas=2, gpus=gpus(["0"], ["1"])),
+    service("second", gpus=gpus(["0"]), after=("first",)),
+    service("third", gpus=gpus(["1"]), after=("first",)),
+)
 CLASH = plan(
     service("gateway"),
     service("a", replicas=2, gpus=gpus(["1"], ["2"])),
@@ -165,5 +170,6 @@ ALL = {
     "built": BUILT,
     "strange": STRANGE,
     "no-routes": NO_ROUTES,
+    "shared": SHARED,
     "clash": CLASH,
 }

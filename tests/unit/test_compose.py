@@ -30,6 +30,20 @@ def test_the_compose_specification_takes_every_plan(plan: Plan) -> None:
     assert list(TARGET.check(plan)) == []
 
 
+def test_who_shares_a_card_waits_for_those_before_it() -> None:
+    services = made(plans.SHARED)["services"]
+    conditions = {
+        name: {
+            each
+            for each, how in services[name]["depends_on"].items()
+            if how["condition"] == "service_healthy"
+        }
+        for name in ("first", "first-2", "second", "third")
+    }
+    both = {"first", "first-2"}
+    assert conditions == {"first": set(), "first-2": set(), "second": both, "third": both}
+
+
 def test_dollars_are_doubled_but_for_references() -> None:
     assert escape({"a$": ["$1", Reference("${X:?y}"), 2]}) == {"a$": ["$$1", "${X:?y}", 2]}
 

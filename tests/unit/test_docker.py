@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from msgspec.structs import replace
 from support import plans
@@ -71,6 +73,23 @@ def test_ipv6_is_published_in_brackets() -> None:
     plan = replace(plans.ONE, options={"docker": Docker(bind="::1", port=80)})
     script = next(artifact.text for artifact in TARGET.emit(plan) if artifact.path == "docker/up.sh")
     assert "--publish '[::1]:80:8080'" in script
+
+
+def test_who_shares_a_card_starts_when_those_before_it_are_ready() -> None:
+    script = next(each.text for each in TARGET.emit(plans.SHARED) if each.path == "docker/up.sh")
+    steps = re.findall(r"^(start|wait_healthy) proj-(\S+)", script, re.MULTILINE)
+    assert steps == [
+        ("start", "first"),
+        ("start", "first-2"),
+        ("wait_healthy", "first"),
+        ("wait_healthy", "first-2"),
+        ("start", "second"),
+        ("start", "third"),
+        ("wait_healthy", "second"),
+        ("wait_healthy", "third"),
+        ("start", "gateway"),
+        ("wait_healthy", "gateway"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.kv import Storage, state_bytes, token_bytes
 from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
 from llmdeploy.memory.scheme import WIDTHS
+from llmdeploy.memory.share import budget_gib, rounded
 from llmdeploy.memory.stage import Read, Stage, read, staged
 from llmdeploy.memory.verdict import judge
 from llmdeploy.memory.weights import GIB, Loading
@@ -91,10 +92,14 @@ def settle(question: Question, known: Read) -> Taken:
     return Taken(version, context, batch, graphs, frozenset(has), rows)
 
 
-def fraction(question: Question, known: Read, taken: Taken) -> float:
-    """Return mem_fraction_static: what is stated, or what SGLang computes."""
+def fraction(question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...]) -> float:
+    """Return mem_fraction_static: what is stated, what a share leaves for weights and cache, or what SGLang computes."""
     if question.fraction is not None:
         return question.fraction
+    if question.share is not None:
+        beside = max(_forward(question, known, taken) + _graphs(taken, stage) for stage in stages)
+        static = budget_gib(question, question.share) - taken.value("context") - beside
+        return rounded(static / max(_free(question, taken), static))
     if fixed := taken.value("fraction"):
         return fixed
     reserved = taken.value("reserved_base") + taken.value("reserved_token") * max(taken.batch_tokens, 2048)
@@ -106,6 +111,25 @@ def fraction(question: Question, known: Read, taken: Taken) -> float:
     reserved = max(reserved, taken.value("reserved_least"))
     share = round(1 - reserved / (question.card.memory_gib * 1024), 3)
     return share * (0.95 if known.shape.vision else 1.0)
+
+
+def _free(question: Question, taken: Taken) -> float:
+    """Return what is free before loading, on a card where others may have started before."""
+    return question.card.memory_gib - taken.value("context") - question.used_gib
+
+
+def _forward(question: Question, known: Read, taken: Taken) -> float:
+    """Return what one layer's activations take."""
+    made = known.shape
+    wide = made.intermediate if made.moe is None else max(made.intermediate, made.moe.intermediate)
+    each = 3 * wide / question.split.tensor + taken.value("forward_hidden") * made.hidden
+    return taken.batch_tokens * known.width * each / GIB
+
+
+def _graphs(taken: Taken, stage: Stage) -> float:
+    if not taken.graph_batch:
+        return 0.0
+    return taken.value("graphs_base") + taken.value("graphs_layer") * len(stage.layers)
 
 
 def _loading(question: Question, known: Read) -> Loading:
@@ -174,8 +198,7 @@ def _budget(question: Question, taken: Taken, stage: Stage, storage: Storage, le
 def _answer(
     question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...], storage: Storage
 ) -> Ledger:
-    share = fraction(question, known, taken)
-    free = question.card.memory_gib - taken.value("context") - question.used_gib
+    share, free = fraction(question, known, taken, stages), _free(question, taken)
     ranks: list[Rank] = []
     budgets: list[Budget] = []
     for stage in stages:
@@ -192,7 +215,7 @@ def _answer(
     return Ledger(
         verdict,
         margin_gib=margin,
-        usable_gib=free,
+        usable_gib=free if question.share is None else question.card.memory_gib * question.share,
         ranks=tuple(ranks) * question.split.data,
         kv_tokens=tokens,
         requests_at_context=tokens / taken.context,
@@ -235,29 +258,21 @@ def _lines(
     kv: float,
     states: float,
 ) -> tuple[Line, ...]:
-    made, tokens = known.shape, taken.batch_tokens
-    wide = made.intermediate if made.moe is None else max(made.intermediate, made.moe.intermediate)
-    size = (
-        tokens
-        * known.width
-        * (3 * wide / question.split.tensor + taken.value("forward_hidden") * made.hidden)
-    )
-    graphs = (
-        taken.value("graphs_base") + taken.value("graphs_layer") * len(stage.layers)
-        if taken.graph_batch
-        else 0.0
-    )
     lines = [
         *stage.weights,
         Line(
             "activation",
-            size / GIB,
-            f"a layer: {tokens} tokens (chunked_prefill_size), outside the share [F]",
+            _forward(question, known, taken),
+            f"a layer: {taken.batch_tokens} tokens (chunked_prefill_size), outside the share [F]",
         ),
         Line(
             "nontorch", taken.value("context"), "CUDA, NCCL and cuBLAS, before SGLang looks what is free [M]"
         ),
-        Line("cuda_graphs", graphs, f"graphs up to a batch of {taken.graph_batch}, outside the share [F]"),
+        Line(
+            "cuda_graphs",
+            _graphs(taken, stage),
+            f"graphs up to a batch of {taken.graph_batch}, outside the share [F]",
+        ),
     ]
     if states:
         lines.append(Line("kv", states, "Mamba Cache: the states of running requests"))
@@ -287,7 +302,7 @@ def of_the_card(question: Question) -> float | None:
 
     Its share is of weights and KV cache alone, and of what is free: what stands outside of it is taken off first.
     """
-    found = memory(replace(question, card_fraction=None))
+    found = memory(replace(question, card_fraction=None, share=None))
     if found.usable_gib is None or not found.ranks or question.card_fraction is None:
         return None
     outside = max(rank.activation_gib + rank.nontorch_gib + rank.cuda_graphs_gib for rank in found.ranks)

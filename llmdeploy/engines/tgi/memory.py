@@ -16,6 +16,7 @@ from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.kv import Storage
 from llmdeploy.memory.model import Ledger, Line, Question, Rank
 from llmdeploy.memory.scheme import WIDTHS
+from llmdeploy.memory.share import budget_gib, rounded
 from llmdeploy.memory.stage import Read, Stage, read, staged
 from llmdeploy.memory.verdict import judge
 from llmdeploy.memory.weights import GIB, Loading
@@ -52,10 +53,21 @@ def _check(question: Question, known: Read) -> None:
         raise UnmodelledError("config", "config.json states no context, and neither does the question")
 
 
+def _fraction(question: Question, default: float) -> float:
+    """Return CUDA_MEMORY_FRACTION. What is left of it is what others do not hold (utils/import_utils.py,
+    get_cuda_free_memory: free − (1 − fraction) × total), so that what they hold is added to a share.
+    """
+    if question.fraction is not None:
+        return question.fraction
+    if question.share is None:
+        return default
+    return rounded((budget_gib(question, question.share) + question.used_gib) / question.card.memory_gib)
+
+
 def _answer(question: Question, known: Read, stage: Stage) -> Ledger:
     rows, version, made, tensor = table(), question.version, known.shape, question.split.tensor
     has = traits(question.card, question.split)
-    fraction = question.fraction if question.fraction is not None else rows.value("fraction", version)
+    fraction = _fraction(question, rows.value("fraction", version))
     context = question.context or made.max_context or 0
     batch = question.batch_tokens or rows.whole("batch_tokens", version)
     wide = made.intermediate if made.moe is None else max(made.intermediate, made.moe.intermediate)

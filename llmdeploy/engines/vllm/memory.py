@@ -20,6 +20,7 @@ from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.kv import Pool, Storage
 from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
 from llmdeploy.memory.scheme import WIDTHS
+from llmdeploy.memory.share import budget_gib, rounded
 from llmdeploy.memory.stage import Read, Stage, read, staged
 from llmdeploy.memory.verdict import judge
 from llmdeploy.memory.weights import GIB, Loading
@@ -84,13 +85,23 @@ def settle(question: Question, known: Read) -> Taken:
         batch = max(context, batch)  # V0 does not chunk prompts up to this length
     return Taken(
         version,
-        question.fraction if question.fraction is not None else rows.value("fraction", version, has),
+        _fraction(question, version, rows, frozenset(has)),
         context,
         question.concurrency or rows.whole("concurrency", version, has),
         batch,
         frozenset(has),
         rows,
     )
+
+
+def _fraction(question: Question, version: str, rows: Constants, has: frozenset[str]) -> float:
+    """Return gpu_memory_utilization. What CUDA takes before vLLM looks is outside of it, but within a share."""
+    if question.fraction is not None:
+        return question.fraction
+    if question.share is None:
+        return rows.value("fraction", version, has)
+    within = budget_gib(question, question.share) - rows.value("context", version, has)
+    return rounded(within / question.card.memory_gib)
 
 
 def _triton(question: Question, version: str) -> bool:
@@ -212,9 +223,10 @@ def _held(question: Question, taken: Taken, ranks: list[Rank], margin: float) ->
         taking = max(
             rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib for rank in ranks
         )
-        return min(margin, free - taking), None
+        margin = min(margin, free - taking)
     requested = question.card.memory_gib * taken.fraction
-    if taken.v0 or free >= requested:
+    # Every GPU is asked at the start, whatever pool is pinned (request_memory); a CPU is not.
+    if taken.v0 or free >= requested or question.card.vendor == "cpu":
         return margin, None
     reason = f"free-memory: {free:.2f} GiB are free at the start, and vLLM asks for {requested:.2f}"
     return min(margin, free - requested), reason

@@ -253,6 +253,9 @@ class _Watch:
         # One of an older llm.yaml may be anything until it is replaced.
         if wanted is None or self._host.mark(container) != wanted.mark:
             return
+        if container.status == "created":
+            # Compose makes all at once, and starts one that shares a card when the one before it is ready.
+            return
         since = self._running_since.setdefault(name, now)
         if container.ready:
             if name in self._coming:

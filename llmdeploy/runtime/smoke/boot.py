@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from signal import Signals
@@ -91,12 +91,19 @@ def booted(plan: Plan, place: Place, tell: Tell) -> Iterator[Booted]:
         ports = iter(_free_ports(sum(service.replicas for service in plan.services)))
         units: list[_Unit] = []
         stack.callback(lambda: stop([unit.child for unit in units], _GRACE_S))
+        ready: set[str] = set()
+
+        def wait(names: Collection[str]) -> None:
+            for unit in [each for each in units if each.name in names and each.name not in ready]:
+                _wait(unit, plan.service(unit.name), place, units, tell)
+            ready.update(names)
+
         for service in plan.services:
+            wait(service.after)
             for index in range(service.replicas):
                 with held():
                     units.append(_start(service, index, next(ports), place, home, tell))
-        for unit in units:
-            _wait(unit, plan.service(unit.name), place, units, tell)
+        wait([service.name for service in plan.services])
         urls = {
             service.name: tuple(unit.url for unit in units if unit.name == service.name)
             for service in plan.services

@@ -10,7 +10,7 @@ from llmdeploy.spec.targets import Compose
 from llmdeploy.targets.compose.interpolation import escape
 from llmdeploy.targets.compose.service import service
 from llmdeploy.targets.onehost.container import ENGINES
-from llmdeploy.targets.onehost.stack import Stack, stack
+from llmdeploy.targets.onehost.stack import Stack, Unit, stack
 
 
 def document(plan: Plan, options: Compose) -> dict[str, Any]:
@@ -50,11 +50,18 @@ def _services(whole: Stack) -> dict[str, Any]:
         if unit.download:
             services[unit.download.name] = service(unit.download, {})
             before = {unit.download.name: "service_completed_successfully"}
-        services.update({engine.name: service(engine, before) for engine in unit.engines})
+        first = {**before, **dict.fromkeys(_earlier(whole, unit), "service_healthy")}
+        services.update({engine.name: service(engine, first) for engine in unit.engines})
     if whole.gateway:
         engines = [engine.name for unit in whole.units for engine in unit.engines]
         services[whole.gateway.name] = service(whole.gateway, dict.fromkeys(engines, "service_healthy"))
     return services
+
+
+def _earlier(whole: Stack, unit: Unit) -> list[str]:
+    """Return the containers that must be ready before those of a unit start."""
+    first = [each for each in whole.units if each.service.name in unit.service.after]
+    return [engine.name for each in first for engine in each.engines]
 
 
 def _secrets(whole: Stack) -> dict[str, Any]:

@@ -17,7 +17,7 @@ _MADE_BY = "# Made by llmdeploy from llm.yaml; a rebuild refuses to overwrite ed
 
 class Compose:
     name = "compose"
-    features = frozenset({Feature.LOCAL_MODEL, Feature.BUILD})
+    features = frozenset({Feature.LOCAL_MODEL, Feature.BUILD, Feature.GPU_SHARING})
     secret_kind = "env"
     options = None
 

@@ -44,6 +44,7 @@ def scripts(plan: Plan, options: Options) -> dict[str, str]:
         directories=_directories(whole.containers),
         units=whole.units,
         runs=runs,
+        waited=list[str](),  # those whose readiness somebody else has waited for
         gateway=runs[whole.gateway.name] if whole.gateway else None,
         kept=[runs[c.name].name for c in whole.containers if not c.once],
     )

@@ -14,7 +14,7 @@ from llmdeploy.targets.onehost import checks, guide
 
 class Docker:
     name = "docker"
-    features = frozenset({Feature.LOCAL_MODEL, Feature.BUILD})
+    features = frozenset({Feature.LOCAL_MODEL, Feature.BUILD, Feature.GPU_SHARING})
     secret_kind = "env"
     options = None
 

@@ -17,6 +17,13 @@ def base_url(options: Docker) -> str:
 
 
 def remarks(plan: Plan, options: Docker) -> Iterator[str]:
+    for service in plan.services:
+        if service.after:
+            first = " and ".join(f"`{name}`" for name in service.after)
+            yield (
+                f"Model `{service.name}` starts when {first} is ready, since they share a card. When the host boots, docker "
+                "starts all at once; an engine that measures what is free may then take another part of it: recreate them in turn."
+            )
     if plan.routes:
         return
     yield "No routes, hence no gateway: every path of an engine is open, its administration included."

@@ -1,0 +1,343 @@
+#!/usr/bin/env bash
+# Made by llmdeploy from llm.yaml; a rebuild refuses to overwrite edits.
+# Needs bash 3.2 and docker 20.10. Starts what is new or changed, leaves the rest running.
+#
+# Arguments are quoted as they are meant, commas included; `here` is used where files are mounted.
+# shellcheck disable=SC2016,SC2034,SC2054
+set -Eeuo pipefail
+trap 'echo "up.sh: line $LINENO failed" >&2' ERR
+
+usage() {
+  cat <<'END'
+usage: up.sh [--dry-run] [--recreate]
+  --dry-run   print the docker commands of a first start and run none
+  --recreate  start every container anew, also an unchanged one
+Set DOCKER for another docker command.
+END
+}
+
+dry_run=0 recreate=0
+for option; do
+  case $option in
+    --dry-run) dry_run=1 ;;
+    --recreate) recreate=1 ;;
+    -h | --help) usage; exit ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+
+# Through links, one after the other: macOS' readlink has no -f.
+script=${BASH_SOURCE[0]}
+while [[ -L $script ]]; do
+  link=$(readlink "$script")
+  [[ $link == /* ]] || link=$(dirname "$script")/$link
+  script=$link
+done
+here=$(CDPATH='' cd -- "$(dirname -- "$script")" && pwd -P)
+readonly here dry_run recreate
+readonly docker=${DOCKER:-docker} project=shared-card
+exec 3>&1 # what a dry run prints, whatever a caller does with stdout
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "up.sh: $*"; exit 1; }
+
+run() {
+  if ((dry_run)); then
+    { printf '%q ' "$@"; echo; } >&3
+  else
+    "$@"
+  fi
+}
+
+# ask COMMAND...: what docker knows; nothing in a dry run, and nothing of what is not there
+ask() { ((dry_run)) || "$docker" "$@" 2>/dev/null || true; }
+
+# need VARIABLE SECRET
+need() {
+  ((dry_run)) || [[ -n ${!1:-} ]] || die "secret $2: $1 is not set; run: read -rs $1 && export $1"
+}
+
+# network NAME [OPTION...]
+network() {
+  [[ -n $(ask network inspect --format '{{.Name}}' "$1") ]] ||
+    run "$docker" network create --label "io.llmdeploy.project=$project" "${@:2}" "$1" >/dev/null
+}
+
+volume() {
+  run "$docker" volume create --label "io.llmdeploy.project=$project" "$1" >/dev/null
+}
+
+# current NAME FINGERPRINT: whether this very container runs
+current() {
+  ((recreate)) && return 1
+  [[ $(ask inspect --format '{{.State.Running}} {{index .Config.Labels "io.llmdeploy.spec"}}' "$1") == "true $2" ]]
+}
+
+remove() {
+  local owner
+  owner=$(ask inspect --format 'of {{index .Config.Labels "io.llmdeploy.project"}}' "$1")
+  [[ -n $owner ]] || return 0
+  [[ $owner == "of $project" ]] || die "container $1 is there and is not ours: rename or remove it"
+  say "$1: stop"
+  "$docker" stop "$1" >/dev/null
+  "$docker" rm "$1" >/dev/null
+}
+
+# remove_others NAME...: containers of an earlier llm.yaml; they may hold GPUs
+remove_others() {
+  local name
+  for name in $(ask ps --all --filter "label=io.llmdeploy.project=$project" --format '{{.Names}}'); do
+    case " $* " in
+      *" $name "*) ;;
+      *) remove "$name" ;;
+    esac
+  done
+}
+
+# fetch NAME ARGUMENT...
+fetch() {
+  say "$1: fetch the weights"
+  remove "$1"
+  run "$docker" run --rm --name "$1" --label "io.llmdeploy.project=$project" "${@:2}" >&2
+}
+
+# start NAME FINGERPRINT SECOND_NETWORK ARGUMENT...
+start() {
+  if current "$1" "$2"; then
+    say "$1: unchanged"
+    return
+  fi
+  remove "$1"
+  say "$1: start"
+  run "$docker" create --name "$1" --label "io.llmdeploy.project=$project" --label "io.llmdeploy.spec=$2" "${@:4}" >/dev/null
+  [[ -z $3 ]] || run "$docker" network connect "$3" "$1"
+  run "$docker" start "$1" >/dev/null
+}
+
+# wait_healthy NAME SECONDS
+wait_healthy() {
+  local state restarts deadline=$((SECONDS + $2))
+  ((dry_run)) && return
+  while ((SECONDS < deadline)); do
+    IFS=' ' read -r state restarts < <(
+      ask inspect --format '{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}} {{.RestartCount}}' "$1"
+    ) || die "$1 is gone"
+    case $state in
+      healthy) say "$1: healthy"; return ;;
+      exited | dead) break ;;
+    esac
+    ((restarts < 3)) || break
+    sleep 2
+  done
+  say "$1: not healthy, but $state after $restarts restarts; its last lines:"
+  "$docker" logs --tail 40 "$1" >&2 || true
+  ((SECONDS < deadline)) || die "$1 did not become healthy within $2 seconds"
+  die "$1 ends again and again; when that is mended: up.sh --recreate"
+}
+
+((dry_run)) || "$docker" version >/dev/null || die "docker does not answer: start it, or set DOCKER"
+
+remove_others shared-card-chat shared-card-embed shared-card-gateway
+network "$project-edge"
+network "$project-engines" --internal
+volume "$project"-chat-cache
+volume "$project"-embed-cache
+volume "$project"-models
+
+# chat
+args=(
+  --label io.llmdeploy.model=chat
+  --network shared-card-edge
+  --network-alias chat-download
+  --user 0:0
+  --security-opt no-new-privileges
+  --cap-drop ALL
+  --cap-add DAC_OVERRIDE
+  --init
+  --log-opt max-size=50m
+  --log-opt max-file=3
+  --env HF_HOME=/models
+  --mount type=volume,src=shared-card-models,dst=/models
+  --entrypoint hf
+  vllm/vllm-openai:v0.33.0
+  download
+  Qwen/Qwen3-8B
+  --exclude
+  'original/*'
+)
+if ! current shared-card-chat ddc783aa6d47; then
+  fetch shared-card-chat-download "${args[@]}"
+fi
+args=(
+  --label io.llmdeploy.model=chat
+  --network shared-card-engines
+  --network-alias chat
+  --user 2000:0
+  --security-opt no-new-privileges
+  --cap-drop ALL
+  --init
+  --log-opt max-size=50m
+  --log-opt max-file=3
+  --restart unless-stopped
+  --stop-timeout 150
+  --health-cmd 'curl -fsS -m 4 -o /dev/null http://127.0.0.1:8000/health'
+  --health-interval 5s
+  --health-timeout 5s
+  --health-retries 3
+  --health-start-period 1800s
+  --gpus '"device=0"'
+  --shm-size 2g
+  --env HF_HUB_OFFLINE=1
+  --env VLLM_NO_USAGE_STATS=1
+  --env DO_NOT_TRACK=1
+  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env HOME=/home/vllm
+  --env USER=vllm
+  --env HF_HOME=/models
+  --mount type=volume,src=shared-card-models,dst=/models,readonly
+  --mount type=volume,src=shared-card-chat-cache,dst=/home/vllm/.cache
+  --entrypoint vllm
+  vllm/vllm-openai:v0.33.0
+  serve
+  Qwen/Qwen3-8B
+  --host
+  0.0.0.0
+  --port
+  8000
+  --shutdown-timeout
+  120
+  --served-model-name
+  chat
+  --max-model-len
+  16384
+  --max-num-seqs
+  256
+  --max-num-batched-tokens
+  2048
+  --gpu-memory-utilization
+  0.68
+  --kv-cache-memory-bytes
+  14089715712
+)
+start shared-card-chat ddc783aa6d47 '' "${args[@]}"
+
+# embed
+args=(
+  --label io.llmdeploy.model=embed
+  --network shared-card-edge
+  --network-alias embed-download
+  --user 0:0
+  --security-opt no-new-privileges
+  --cap-drop ALL
+  --cap-add DAC_OVERRIDE
+  --init
+  --log-opt max-size=50m
+  --log-opt max-file=3
+  --env HF_HOME=/models
+  --mount type=volume,src=shared-card-models,dst=/models
+  --entrypoint hf
+  vllm/vllm-openai:v0.33.0
+  download
+  Qwen/Qwen3-Embedding-0.6B
+  --exclude
+  'original/*'
+)
+if ! current shared-card-embed 211da0a08033; then
+  fetch shared-card-embed-download "${args[@]}"
+fi
+# Before the next one asks what is free on the card that they share.
+wait_healthy shared-card-chat 1860
+args=(
+  --label io.llmdeploy.model=embed
+  --network shared-card-engines
+  --network-alias embed
+  --user 2000:0
+  --security-opt no-new-privileges
+  --cap-drop ALL
+  --init
+  --log-opt max-size=50m
+  --log-opt max-file=3
+  --restart unless-stopped
+  --stop-timeout 150
+  --health-cmd 'curl -fsS -m 4 -o /dev/null http://127.0.0.1:8000/health'
+  --health-interval 5s
+  --health-timeout 5s
+  --health-retries 3
+  --health-start-period 1800s
+  --gpus '"device=0"'
+  --shm-size 2g
+  --env HF_HUB_OFFLINE=1
+  --env VLLM_NO_USAGE_STATS=1
+  --env DO_NOT_TRACK=1
+  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env HOME=/home/vllm
+  --env USER=vllm
+  --env HF_HOME=/models
+  --mount type=volume,src=shared-card-models,dst=/models,readonly
+  --mount type=volume,src=shared-card-embed-cache,dst=/home/vllm/.cache
+  --entrypoint vllm
+  vllm/vllm-openai:v0.33.0
+  serve
+  Qwen/Qwen3-Embedding-0.6B
+  --host
+  0.0.0.0
+  --port
+  8000
+  --shutdown-timeout
+  120
+  --served-model-name
+  embed
+  --max-model-len
+  8192
+  --max-num-seqs
+  256
+  --max-num-batched-tokens
+  2048
+  --gpu-memory-utilization
+  0.28
+  --kv-cache-memory-bytes
+  10597957632
+  --runner
+  pooling
+)
+start shared-card-embed 211da0a08033 '' "${args[@]}"
+
+wait_healthy shared-card-embed 1860
+
+# gateway
+args=(
+  --label io.llmdeploy.gateway=true
+  --network shared-card-edge
+  --network-alias gateway
+  --user 101:101
+  --security-opt no-new-privileges
+  --cap-drop ALL
+  --read-only
+  --tmpfs /tmp
+  --init
+  --log-opt max-size=50m
+  --log-opt max-file=3
+  --restart unless-stopped
+  --stop-timeout 155
+  --stop-signal SIGQUIT
+  --health-cmd 'curl -fsS -m 4 -o /dev/null http://127.0.0.1:8080/healthz'
+  --health-interval 5s
+  --health-timeout 5s
+  --health-retries 3
+  --health-start-period 30s
+  --mount 'type=bind,"src='"$here"/gateway/nginx.conf'",dst=/etc/nginx/nginx.conf,readonly'
+  --publish 127.0.0.1:8080:8080
+  --entrypoint nginx
+  nginx:1.28.0
+  -p
+  /tmp/
+  -e
+  stderr
+  -c
+  /etc/nginx/nginx.conf
+  -g
+  'daemon off;'
+)
+start shared-card-gateway 157ba860bccd shared-card-engines "${args[@]}"
+wait_healthy shared-card-gateway 90
+((dry_run)) || say "ready: http://127.0.0.1:8080"
