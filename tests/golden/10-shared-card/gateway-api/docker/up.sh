@@ -165,7 +165,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current shared-card-chat ddc783aa6d47; then
+if ! current shared-card-chat dcf736f1d79c; then
   fetch shared-card-chat-download "${args[@]}"
 fi
 args=(
@@ -184,13 +184,13 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 780s
   --gpus '"device=0"'
   --shm-size 2g
   --env HF_HUB_OFFLINE=1
   --env VLLM_NO_USAGE_STATS=1
   --env DO_NOT_TRACK=1
-  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env VLLM_ENGINE_READY_TIMEOUT_S=780
   --env HOME=/home/vllm
   --env USER=vllm
   --env HF_HOME=/models
@@ -219,7 +219,7 @@ args=(
   --kv-cache-memory-bytes
   14089715712
 )
-start shared-card-chat ddc783aa6d47 '' "${args[@]}"
+start shared-card-chat dcf736f1d79c '' "${args[@]}"
 
 # embed
 args=(
@@ -242,11 +242,11 @@ args=(
   --exclude
   'original/*'
 )
-if ! current shared-card-embed 211da0a08033; then
+if ! current shared-card-embed 594e083159b3; then
   fetch shared-card-embed-download "${args[@]}"
 fi
 # Before the next one asks what is free on the card that they share.
-wait_healthy shared-card-chat 1860
+wait_healthy shared-card-chat 840
 args=(
   --label io.llmdeploy.model=embed
   --network shared-card-engines
@@ -263,13 +263,13 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 600s
   --gpus '"device=0"'
   --shm-size 2g
   --env HF_HUB_OFFLINE=1
   --env VLLM_NO_USAGE_STATS=1
   --env DO_NOT_TRACK=1
-  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env VLLM_ENGINE_READY_TIMEOUT_S=600
   --env HOME=/home/vllm
   --env USER=vllm
   --env HF_HOME=/models
@@ -300,9 +300,9 @@ args=(
   --runner
   pooling
 )
-start shared-card-embed 211da0a08033 '' "${args[@]}"
+start shared-card-embed 594e083159b3 '' "${args[@]}"
 
-wait_healthy shared-card-embed 1860
+wait_healthy shared-card-embed 660
 
 # gateway
 args=(
