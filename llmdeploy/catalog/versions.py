@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 _NUMBERS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})*")
 _VERSION = re.compile(_NUMBERS.pattern + r"(\.?(post|rc)[0-9]{1,9})?")
 
 
+@cache
 def order(version: str) -> tuple[int, ...]:
     """Return a key to sort by. A candidate and a post-release stand where their release does."""
     numbers = _NUMBERS.match(version)

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from llmdeploy.memory.architecture import shape
 from llmdeploy.memory.errors import RefusedError, UnmodelledError
-from llmdeploy.memory.headers import weigh_headers
 from llmdeploy.memory.kv import Pool, Storage, pool
 from llmdeploy.memory.model import Drafter, Line, Question
 from llmdeploy.memory.scheme import WIDTHS, Scheme, scheme
@@ -85,6 +84,8 @@ def staged(question: Question, known: Read, loading: Loading, storage: Storage) 
     for index, layers in enumerate(stages(len(made.layers), split.pipeline)):
         last = index == split.pipeline - 1
         if question.model.tensors is not None and question.quantization is None:
+            from llmdeploy.memory.headers import weigh_headers  # its patterns take a while to compile
+
             lines = weigh_headers(question.model.tensors, made, loading, split, layers)
         else:
             lines = weigh(made, loading, split, layers)
