@@ -13,12 +13,10 @@ from llmdeploy.checks import targets as target_checks
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, waivers
 from llmdeploy.diagnostics.model import has_errors
+from llmdeploy.diagnostics.place import sort
 from llmdeploy.diagnostics.redact import redacted
-from llmdeploy.diagnostics.render import sort
 from llmdeploy.emit import Artifact
-from llmdeploy.emit.readme import readme
 from llmdeploy.facts import Facts
-from llmdeploy.plan.choice import choose
 from llmdeploy.plan.hardware import hardware
 from llmdeploy.plan.model import Plan
 from llmdeploy.plan.policy import Policy
@@ -70,7 +68,11 @@ def compile(
     known = facts(spec) if callable(facts) else facts or Facts()
     default = default_targets(spec)
     chosen = {name: TARGETS[name] for name in targets or default}
-    context = choose(Context(spec, known, hardware(spec), ENGINES, chosen), policy)
+    context = Context(spec, known, hardware(spec), ENGINES, chosen)
+    if any(model.engine == "auto" for model in spec.models.values()):
+        from llmdeploy.plan.choice import choose
+
+        context = choose(context, policy)
     found += checks.check(context)
     undecided = any(choice.engine is None for choice in context.choices.values())
     if undecided or any(finding.code in _UNRESOLVABLE for finding in found):
@@ -83,6 +85,8 @@ def compile(
     result = _result(source, found, spec, plan, complete=chosen.keys() >= set(default))
     if not emit or not result.ok:
         return result
+    from llmdeploy.emit.readme import readme
+
     artifacts = [artifact for target in chosen.values() for artifact in target.emit(plan)]
     artifacts.append(readme(plan, list(chosen.values())))
     return Result(source, result.diagnostics, spec, plan, tuple(artifacts))

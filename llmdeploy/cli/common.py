@@ -187,11 +187,11 @@ def _unwritten(error: WriteError) -> NoReturn:
 
 def show(result: Result, format: Format = "full", *, to_stdout: bool = False) -> None:
     """Print the findings, in colour on a terminal."""
-    from llmdeploy.diagnostics.render import render
-
     stream = sys.stdout if to_stdout else sys.stderr
     if not result.diagnostics and format != "json":
         return
+    from llmdeploy.diagnostics.render import render
+
     text = render(result.diagnostics, result.source, format, color=wants_color(stream))
     if text:
         click.echo(text.rstrip("\n"), err=not to_stdout, color=True)

@@ -36,7 +36,6 @@ from llmdeploy.plan.settings import (
     per_node,
     settings_of,
 )
-from llmdeploy.plan.ways_out import ways_out
 from llmdeploy.spec.model import Model, Spec
 
 _CPU_SERVICE_SHARE = 0.75
@@ -54,7 +53,7 @@ def resolve(context: Context, options: Mapping[str, Any]) -> tuple[Plan, list[Di
     for name in spec.models:
         settings, why, ledger = settings_of(context, name, secrets)
         lowered = context.engines[context.engine_of(name)].lower(settings)
-        findings += [*lowered.diagnostics, *fit.findings(context, name, ledger, ways_out)]
+        findings += [*lowered.diagnostics, *fit.findings(context, name, ledger, _ways_out)]
         findings += sharing.findings(context, name, settings.values, ledger)
         findings += startup.findings(context, name, settings.startup)
         service = _service(context, name, settings, lowered, devices[name], why)
@@ -78,6 +77,13 @@ def resolve(context: Context, options: Mapping[str, Any]) -> tuple[Plan, list[Di
         spec_dir=context.facts.spec_dir,
     )
     return plan, findings
+
+
+def _ways_out(context: Context, name: str) -> list[str]:
+    """Most models fit, and need none."""
+    from llmdeploy.plan.ways_out import ways_out
+
+    return ways_out(context, name)
 
 
 def _secret(spec: Spec, name: str) -> Secret:

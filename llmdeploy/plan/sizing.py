@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from llmdeploy.checks.context import Context
 from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Question, Split, Verdict
-from llmdeploy.memory.corrections import asking
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Why
 from llmdeploy.plan.placement import layout
@@ -82,7 +81,12 @@ def _kept(asked: Question, found: Ledger) -> int | None:
 
 def equation(context: Context, name: str) -> Ask:
     """Return what answers for a model: its engine, and what was measured of it."""
-    return asking(context.engines[context.engine_of(name)].memory, context.facts.corrections)
+    answers = context.engines[context.engine_of(name)].memory
+    if not context.facts.corrections:
+        return answers
+    from llmdeploy.memory.corrections import asking
+
+    return asking(answers, context.facts.corrections)
 
 
 def question(context: Context, name: str, values: Mapping[str, Any], pool: Hardware) -> Question | None:

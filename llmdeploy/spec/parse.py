@@ -14,7 +14,6 @@ from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.diagnostics.model import Place
 from llmdeploy.diagnostics.place import sort
 from llmdeploy.source import Source
-from llmdeploy.spec.errors import example, is_required, translate
 from llmdeploy.spec.lower import Lowering
 from llmdeploy.spec.model import Core, Spec
 from llmdeploy.spec.shape import Shape, at
@@ -70,6 +69,8 @@ def _root(extra: tuple[tuple[str, type[BaseModel]], ...]) -> type[Spec]:
 def _diagnose(error: ErrorDetails, lowering: Lowering, root: type[BaseModel]) -> Diagnostic:
     location: Path = error["loc"]
     in_key = location[-1:] == ("[key]",)  # pydantic's mark of an error in a key of the user
+    from llmdeploy.spec.errors import translate
+
     path = lowering.written(location[:-1] if in_key else location)
     found = translate(error, path, root)
     if not in_key:
@@ -78,6 +79,8 @@ def _diagnose(error: ErrorDetails, lowering: Lowering, root: type[BaseModel]) ->
 
 
 def _null(path: Path, root: type[BaseModel]) -> Diagnostic:
+    from llmdeploy.spec.errors import example, is_required
+
     shape = at(root, path)
     mapping = shape is not None and (shape.model is not None or shape.values is not None)
     if is_required(path, root):
