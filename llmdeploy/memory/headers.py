@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from llmdeploy.memory.model import Line, Split, Tensor
 from llmdeploy.memory.shape import Along, Shape
-from llmdeploy.memory.weights import GIB, Loading, beside
+from llmdeploy.memory.weights import GIB, Loading, beside, rows
 
 _BYTES = {
     "F64": 8,
@@ -98,13 +98,12 @@ def _share(name: str, tensor: Tensor, shape: Shape, loading: Loading, split: Spl
         return 1 / loading.expert_ranks
     ranks = loading.expert_ranks if expert else split.tensor
     along = next((along for pattern, along in _ALONG if pattern.search(name)), "none")
+    if along == "vocab":
+        return rows(tensor.shape[0], loading, ranks, head="lm_head" in name) / tensor.shape[0]
     if along == "none" or ranks == 1:
         return 1.0
     if along == "heads" and not expert:
         return max(shape.kv_heads, ranks) / shape.kv_heads / ranks
     if along == "in" and len(tensor.shape) < 2:
         return 1.0  # a bias of the outputs, or one scale
-    if along == "vocab":
-        pad = loading.pad_vocab
-        return -(-tensor.shape[0] // pad) * pad / tensor.shape[0] / ranks
     return 1.0 if tensor.shape in ((), (1,)) else 1 / ranks

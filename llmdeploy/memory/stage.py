@@ -13,6 +13,8 @@ from llmdeploy.memory.scheme import WIDTHS, Scheme, scheme
 from llmdeploy.memory.shape import Cache, Shape
 from llmdeploy.memory.weights import Loading, adapted, stages, weigh
 
+CPU = "cpu"
+"""The vendor of a node without GPUs."""
 _NO_WEIGHTS = ("ngram", "suffix")
 _ESTIMATED = "the weights are computed from config.json, not read from the headers of the checkpoint"
 
@@ -43,9 +45,9 @@ class Read(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def read(question: Question) -> Read:
-    """Read the model; what the engine quantizes while it loads is part of it."""
-    if question.card.vendor not in ("nvidia", "amd"):
+def read(question: Question, *, host: bool = False) -> Read:
+    """Read the model; what the engine quantizes while it loads is part of it. `host`: the engine's equation knows CPUs."""
+    if question.card.vendor not in ("nvidia", "amd") and not (host and question.card.vendor == CPU):
         raise UnmodelledError("card", f"how memory is shared out on `{question.card.vendor}` is not modelled")
     made = shape(question.model.config)
     # Engines run fp32 checkpoints in 16 bits unless they are told not to (vLLM 0.33, config/model.py).
@@ -62,15 +64,13 @@ def read(question: Question) -> Read:
 
 def _divisible(question: Question, made: Shape) -> None:
     """Refuse what engines do not start with (vLLM 0.33, config/model.py, verify_with_parallel_config, and linear.py)."""
-    tensor, vocab = question.split.tensor, -(-made.vocab // 64) * 64
+    tensor = question.split.tensor
     if made.heads % tensor:
         raise RefusedError("split", f"{made.heads} heads cannot be divided over {tensor} ranks")
     if made.kv_heads % tensor and tensor % made.kv_heads:
         raise RefusedError(
             "split", f"{made.kv_heads} KV heads can neither be divided over {tensor} ranks nor repeated"
         )
-    if vocab % tensor:
-        raise RefusedError("split", f"a vocabulary of {vocab} cannot be divided over {tensor} ranks")
     if len(made.layers) < question.split.pipeline:
         raise RefusedError(
             "split", f"{len(made.layers)} layers are fewer than {question.split.pipeline} stages"
@@ -80,6 +80,9 @@ def _divisible(question: Question, made: Shape) -> None:
 def staged(question: Question, known: Read, loading: Loading, storage: Storage) -> tuple[Stage, ...]:
     """Size every stage of one replica."""
     made, split = known.shape, question.split
+    vocab = -(-made.vocab // loading.pad_vocab) * loading.pad_vocab
+    if vocab % split.tensor and loading.pad_vocab > 1:
+        raise RefusedError("split", f"a vocabulary of {vocab} cannot be divided over {split.tensor} ranks")
     found = []
     for index, layers in enumerate(stages(len(made.layers), split.pipeline)):
         last = index == split.pipeline - 1

@@ -24,6 +24,7 @@ class Loading(Struct, frozen=True):
     width: float
     """Bytes of a parameter that is not quantized."""
     pad_vocab: int = 64
+    """The rows of embedding and output layer are a multiple of it; 1 where they are left as they are."""
     expert_ranks: int = 1
     """Ranks that share the experts of a layer."""
     whole_experts: bool = False
@@ -36,6 +37,10 @@ class Loading(Struct, frozen=True):
     drafting: bool = False
     """Layers of multi-token prediction are loaded, too."""
     rope_width: float = 2.0
+    caching: bool = True
+    """PyTorch's allocator of GPUs hands out steps of 2 MiB; that of the CPU takes what is asked for."""
+    buffers: bool = False
+    """Four scales in fp32 for each attention, and Gemma's normalizer (vLLM 0.33, layers/attention, _init_kv_cache_quant)."""
 
 
 def stages(layers: int, pipeline: int) -> tuple[range, ...]:
@@ -72,7 +77,8 @@ def weigh(shape: Shape, loading: Loading, split: Split, layers: range) -> tuple[
     if ends:
         size = sum(cut.size(part, part.module) for part in ends)
         tables = [part.module for part in ends if part.along == "vocab"]
-        entries = f"{shape.vocab} entries of {shape.hidden}, padded to {loading.pad_vocab}"
+        padded = f", padded to {loading.pad_vocab}" if loading.pad_vocab > 1 else ""
+        entries = f"{shape.vocab} entries of {shape.hidden}{padded}"
         rule = f"{' and '.join(tables)}: {entries}{cutting}" if tables else "the last norm"
         lines.append(Line("weights", size / GIB, rule))
     if shape.vision and loading.tower and first:
@@ -90,9 +96,15 @@ def weigh(shape: Shape, loading: Loading, split: Split, layers: range) -> tuple[
 
 def beside(shape: Shape, loading: Loading, split: Split, layers: range) -> Iterator[Line]:
     """Yield what a rank holds that no checkpoint contains."""
+    scales = 0.0
+    if loading.buffers:
+        scales = 16.0 * sum(_attends(shape.layers[i].parts) for i in layers)
+        scales += loading.width if shape.family == "gemma" else 0.0
     if shape.rope:
-        size = shape.rope * loading.rope_width
+        size = shape.rope * loading.rope_width + scales
         yield Line("weights", size / GIB, "rope: sines and cosines of every position, on every rank")
+    elif scales:
+        yield Line("weights", scales / GIB, "the scales of each attention")
     if loading.absorb and shape.latent_heads is not None:
         lora, nope, value = shape.latent_heads
         many = sum(
@@ -102,6 +114,18 @@ def beside(shape: Shape, loading: Loading, split: Split, layers: range) -> Itera
         yield Line(
             "weights", size / GIB, "latent attention: W_UK and W_UV, copies of kv_b_proj made after loading"
         )
+
+
+def rows(entries: int, loading: Loading, ranks: int, *, head: bool) -> float:
+    """Return a rank's rows of the vocabulary. TGI does not pad, and keeps an output layer whole that does not divide."""
+    pad = loading.pad_vocab
+    if pad == 1 and head and entries % ranks:
+        return entries
+    return -(-entries // pad) * pad / ranks
+
+
+def _attends(parts: tuple[Part, ...]) -> bool:
+    return any(part.module.endswith(".o_proj") for part in parts)
 
 
 def adapted(shape: Shape, adapters: Adapters, loading: Loading, split: Split, layers: range) -> Line:
@@ -147,7 +171,11 @@ class Bulk:
                 lambda found: "qkv" if found[1] else "gate_up" if found[2] else "in", part.module
             )
             tensors[fused] = tensors.get(fused, 0.0) + raw
-        return dense, experts, sum(waste(size) for size in tensors.values())
+        return (
+            dense,
+            experts,
+            sum(waste(size) for size in tensors.values()) if self.cut.loading.caching else 0.0,
+        )
 
     def _size(self, part: Part, path: str) -> tuple[float, float]:
         """Return the bytes, and those of the values alone: scales are tensors of their own."""
@@ -196,8 +224,7 @@ class Cut(Struct, frozen=True):
         elif part.along == "heads":
             out *= max(part.heads, ranks) / part.heads / ranks
         elif part.along == "vocab":
-            pad = self.loading.pad_vocab
-            out = -(-part.out // pad) * pad / ranks
+            out = rows(part.out, self.loading, ranks, head=part.module == "lm_head")
         return out, into, count
 
     def tower(self, part: Part) -> float:

@@ -110,6 +110,22 @@ def _seated(model: Model, taken: list[float], most: int) -> Seats:
     return tuple(tuple(cards[at : at + count]) for at in range(0, len(cards), count))
 
 
+def per_node(spec: Spec, pool: Hardware) -> int:
+    """Return how many replicas one node of a CPU pool runs."""
+    return -(-sum(demand(spec)[pool.name].values()) // pool.nodes)
+
+
+_HOST_SHARE = 0.75
+"""Of a node's memory; Kubernetes and the system hold back the rest, and a Pod that asks for all never starts."""
+
+
+def host_memory(spec: Spec, pool: Hardware) -> float | None:
+    """Return the GiB of a CPU node that one replica may take; None of a node with GPUs."""
+    if not pool.is_cpu or pool.memory_gib is None:
+        return None
+    return pool.memory_gib * _HOST_SHARE / per_node(spec, pool)
+
+
 def place(spec: Spec, pools: Mapping[str, Hardware]) -> dict[str, Devices]:
     """Hand out each pool's device ids; `()` where they do not suffice on one host."""
     placed: dict[str, Devices] = {}

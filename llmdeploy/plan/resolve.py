@@ -26,20 +26,16 @@ from llmdeploy.plan.model import (
     TextFile,
     Why,
 )
-from llmdeploy.plan.placement import Devices, layout, place, pool_of
+from llmdeploy.plan.placement import Devices, host_memory, layout, place, pool_of
 from llmdeploy.plan.reasons import driver
 from llmdeploy.plan.settings import (
     ADAPTERS_DIR,
     DRAFTER_DIR,
     FILES_DIR,
     MODEL_DIR,
-    per_node,
     settings_of,
 )
 from llmdeploy.spec.model import Model, Spec
-
-_CPU_SERVICE_SHARE = 0.75
-"""Of a node's memory; Kubernetes and the system hold back the rest, and a Pod that asks for all never starts."""
 
 
 def resolve(context: Context, options: Mapping[str, Any]) -> tuple[Plan, list[Diagnostic]]:
@@ -92,13 +88,6 @@ def _secret(spec: Spec, name: str) -> Secret:
     return Secret(name, ref.env, kubernetes, ("secrets", name))
 
 
-def _host_memory(context: Context, pool: Hardware) -> float | None:
-    """Return the GiB of a CPU node that one replica may take; the system needs some, too."""
-    if not pool.is_cpu or pool.memory_gib is None:
-        return None
-    return pool.memory_gib * _CPU_SERVICE_SHARE / per_node(context, pool)
-
-
 def _service(
     context: Context, name: str, settings: Settings, lowered: Lowered, devices: Devices, why: list[Why]
 ) -> Service:
@@ -140,7 +129,7 @@ def _service(
         build=lowered.build,
         # The engine has the last word on a setting that both speak of.
         why=tuple({reason.setting: reason for reason in (*why, *lowered.why)}.values()),
-        memory_gib=_host_memory(context, pool),
+        memory_gib=host_memory(context.spec, pool),
         structured_output=model.structured_output.is_on,
         reasons=model.reasoning is not None,
         task=model.task,

@@ -13,7 +13,7 @@ from llmdeploy.plan import startup
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Secret, Why
 from llmdeploy.plan.parallelism import tensor_size
-from llmdeploy.plan.placement import demand, pool_of
+from llmdeploy.plan.placement import per_node, pool_of
 from llmdeploy.plan.quantization import choose
 from llmdeploy.plan.reasons import reasons
 from llmdeploy.plan.sizing import size
@@ -185,7 +185,7 @@ def _items(model: Model) -> dict[str, int]:
 
 def _cpu_kv_bytes(context: Context, model: Model, pool: Hardware) -> tuple[int, Why]:
     """Pin the KV cache: an engine's default would claim most of the node's memory, other models included."""
-    models = per_node(context, pool)
+    models = per_node(context.spec, pool)
     fraction = model.memory_fraction or _CPU_FRACTION
     memory = pool.memory_gib or 0
     # Whole MiB, so that the figure reads well.
@@ -196,8 +196,3 @@ def _cpu_kv_bytes(context: Context, model: Model, pool: Hardware) -> tuple[int, 
         str(size),
         f"half of {fraction:g} × {memory:g} GiB{shared}; the other half is left to the weights (`memory_fraction` changes it)",
     )
-
-
-def per_node(context: Context, pool: Hardware) -> int:
-    """Return how many replicas one node of a CPU pool runs."""
-    return -(-sum(demand(context.spec)[pool.name].values()) // pool.nodes)

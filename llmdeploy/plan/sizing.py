@@ -15,7 +15,7 @@ from llmdeploy.checks.context import Context
 from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Question, Split, Verdict
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Why
-from llmdeploy.plan.placement import layout
+from llmdeploy.plan.placement import host_memory, layout
 from llmdeploy.spec.types import AUTO
 
 _STEPS = (1024, 256, 16)
@@ -106,7 +106,7 @@ def question(context: Context, name: str, values: Mapping[str, Any], pool: Hardw
         engine=engine.name,
         version=model.engine_version or engine.versions[0],
         model=context.checkpoint(name),
-        card=card(pool),
+        card=card(pool, host_memory(context.spec, pool)),
         split=Split(
             tensor=values.get("tensor", 1),
             pipeline=values.get("pipeline", 1),
@@ -132,11 +132,11 @@ def question(context: Context, name: str, values: Mapping[str, Any], pool: Hardw
     )
 
 
-def card(pool: Hardware) -> Card:
-    """Return one GPU of a pool whose memory is known."""
+def card(pool: Hardware, share: float | None = None) -> Card:
+    """Return one GPU of a pool whose memory is known; of a node without GPUs, the `share` of its memory."""
     return Card(
         vendor=pool.vendor,
-        memory_gib=pool.memory_gib or 0.0,
+        memory_gib=share or pool.memory_gib or 0.0,
         id=pool.gpu,
         name=pool.title,
         capability=pool.capability,

@@ -28,6 +28,16 @@ def make_model(folder: Path) -> Path:
     return folder
 
 
+def make_shapes(folder: Path, *shapes: str) -> Path:
+    """Make a model of each shape, in a folder of its name."""
+    asked = [word for shape in shapes for word in ("--shape", shape)]
+    program = ROOT / "scripts/make_tiny_model.py"
+    subprocess.run(
+        [engine_python(ENGINE), program, folder, *asked], check=True, capture_output=True, timeout=300
+    )
+    return folder
+
+
 def spec(**model: Any) -> dict[str, Any]:
     """llm.yaml beside a folder `model`. The arguments make vLLM start without a warm-up, in one process."""
     tiny = {
@@ -70,4 +80,6 @@ def sglang(**model: Any) -> dict[str, Any]:
             "constrained-json-disable-any-whitespace": True,
         },
     }
-    return spec(**{**tiny, **model})
+    made = spec(**{**tiny, **model})
+    made["gpus"]["cpu"]["memory"] = "8GiB"  # of less it would compute no share of its own
+    return made

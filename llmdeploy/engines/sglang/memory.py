@@ -21,7 +21,7 @@ from llmdeploy.memory.kv import Storage, state_bytes, token_bytes
 from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
 from llmdeploy.memory.scheme import WIDTHS
 from llmdeploy.memory.share import budget_gib, rounded
-from llmdeploy.memory.stage import Read, Stage, read, staged
+from llmdeploy.memory.stage import CPU, Read, Stage, read, staged
 from llmdeploy.memory.verdict import judge
 from llmdeploy.memory.weights import GIB, Loading
 
@@ -61,10 +61,12 @@ def table() -> Constants:
 def memory(question: Question) -> Ledger:
     """Answer a question; what is not modelled comes back as UNKNOWN with its reason."""
     try:
-        known = read(question)
+        known = read(question, host=True)
         taken = settle(question, known)
         storage = _storage(question, known)
         stages = staged(question, known, _loading(question, known), storage)
+        if question.card.vendor == CPU:
+            return _on_host(question, known, taken, stages)
     except UnmodelledError as stop:
         return stop.ledger
     return _answer(question, known, taken, stages, storage)
@@ -132,11 +134,32 @@ def _graphs(taken: Taken, stage: Stage) -> float:
     return taken.value("graphs_base") + taken.value("graphs_layer") * len(stage.layers)
 
 
+def _on_host(question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...]) -> Ledger:
+    """Answer for a CPU: what SGLang finds free on a node is not known, but that its own share is none of it can be."""
+    share, size = fraction(question, known, taken, stages), question.card.memory_gib
+    if share > 0 or "mem-fraction-static" in (question.options or {}):
+        raise UnmodelledError("card", "what is free on a node when SGLang starts is not known")
+    ranks = []
+    for stage in stages:
+        kv = Line("kv", size * share - stage.weights_gib, f"mem_fraction_static would be {share:g}")
+        ranks.append(Rank(stage.index, 0, stage.weights_gib, 0.0, 0.0, 0.0, kv.gib, (*stage.weights, kv)))
+    return Ledger(
+        Verdict.NO,
+        margin_gib=min(rank.kv_gib for rank in ranks),
+        usable_gib=size,
+        ranks=tuple(ranks),
+        reason=f"memory: SGLang holds back {size * (1 - share):.1f} GiB to run in, and may take {size:.1f} in all",
+        context=taken.context,
+        notes=known.notes,
+    )
+
+
 def _loading(question: Question, known: Read) -> Loading:
     split = question.split
     return Loading(
         scheme=known.scheme,
         width=known.width,
+        pad_vocab=padding(known.shape.vocab, split.tensor),
         expert_ranks=split.tensor,
         whole_experts=split.expert,
         pad_experts=(128, 256),
@@ -145,6 +168,14 @@ def _loading(question: Question, known: Read) -> Loading:
         drafting=question.drafter is not None and question.drafter.method == "mtp",
         rope_width=4.0,  # srt/layers/rotary_embedding: fp32
     )
+
+
+def padding(vocab: int, ranks: int) -> int:
+    """Return what the vocabulary is padded to a multiple of: so that it divides, whatever the ranks.
+
+    Source: SGLang 0.5.23, srt/layers/vocab_parallel_embedding.py, VocabParallelEmbedding.__init__.
+    """
+    return 64 if (vocab + 63) // 64 * 64 % ranks == 0 else 64 * ranks
 
 
 def _storage(question: Question, known: Read) -> Storage:

@@ -36,7 +36,8 @@ def memory(question: Question) -> Ledger:
         element = known.width if stated is None else float(WIDTHS.get(stated, 1))
         # Windows are not given back: a block table is as long as the request.
         storage = Storage(element=element, block=question.block_size or 1, hybrid=False)
-        loading = Loading(known.scheme, known.width, expert_ranks=question.split.tensor)
+        # layers/tensor_parallel.py: TensorParallelEmbedding and TensorParallelHead do not pad.
+        loading = Loading(known.scheme, known.width, pad_vocab=1, expert_ranks=question.split.tensor)
         (stage,) = staged(question, known, loading, storage)
     except UnmodelledError as stop:
         return stop.ledger

@@ -13,6 +13,7 @@ from importlib.resources import files
 from msgspec import Struct
 
 from llmdeploy.catalog.versions import within
+from llmdeploy.engines.vllm import host
 from llmdeploy.engines.vllm.profile import activation, graphs
 from llmdeploy.memory.cards import traits
 from llmdeploy.memory.constants import Constants, constants
@@ -21,7 +22,7 @@ from llmdeploy.memory.kv import Pool, Storage
 from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
 from llmdeploy.memory.scheme import WIDTHS
 from llmdeploy.memory.share import budget_gib, rounded
-from llmdeploy.memory.stage import Read, Stage, read, staged
+from llmdeploy.memory.stage import CPU, Read, Stage, read, staged
 from llmdeploy.memory.verdict import judge
 from llmdeploy.memory.weights import GIB, Loading
 
@@ -54,7 +55,9 @@ def table() -> Constants:
 def memory(question: Question) -> Ledger:
     """Answer a question; what is not modelled comes back as UNKNOWN with its reason."""
     try:
-        known = read(question)
+        known = read(question, host=True)
+        if question.card.vendor == CPU:
+            host.check(question)
         taken = settle(question, known)
         loading, storage = _loading(question, known, taken), _storage(question, known, taken)
         stages = staged(question, known, loading, storage)
@@ -80,14 +83,16 @@ def settle(question: Question, known: Read) -> Taken:
     context = question.context or made.max_context
     if context is None:
         raise UnmodelledError("config", "config.json states no context, and neither does the question")
-    batch = question.batch_tokens or rows.whole("batch_tokens", version, has)
+    # On a CPU, defaults grow with the ranks (engine/arg_utils.py, get_batch_defaults).
+    times = question.split.tensor * question.split.pipeline if question.card.vendor == CPU else 1
+    batch = question.batch_tokens or times * rows.whole("batch_tokens", version, has)
     if within(version, None, "0.8") and question.batch_tokens is None and context <= 32768:
         batch = max(context, batch)  # V0 does not chunk prompts up to this length
     return Taken(
         version,
         _fraction(question, version, rows, frozenset(has)),
         context,
-        question.concurrency or rows.whole("concurrency", version, has),
+        question.concurrency or times * rows.whole("concurrency", version, has),
         batch,
         frozenset(has),
         rows,
@@ -125,6 +130,8 @@ def _loading(question: Question, known: Read, taken: Taken) -> Loading:
         absorb=True,
         drafting=question.drafter is not None and question.drafter.method == "mtp",
         rope_width=known.width,
+        caching=question.card.vendor != CPU,
+        buffers=not taken.v0,
     )
 
 
@@ -139,7 +146,7 @@ def _storage(question: Question, known: Read, taken: Taken) -> Storage:
         latent={"fp8_ds_mla": 656.0, "nvfp4_ds_mla": 352.0}.get(stated or ""),
         conv=known.width,
         ssm=float(WIDTHS.get(str(options.get("mamba-ssm-cache-dtype", known.shape.ssm_dtype)), known.width)),
-        block=question.block_size or int(taken.value("block")),
+        block=_block(question, known, taken),
         align=128 if known.shape.latent_heads is not None else 16,
         drafted=question.drafter.tokens if question.drafter is not None else 0,
         aligned_states=aligned,
@@ -147,10 +154,20 @@ def _storage(question: Question, known: Read, taken: Taken) -> Storage:
     )
 
 
+def _block(question: Question, known: Read, taken: Taken) -> int:
+    if question.card.vendor == CPU and known.shape.latent_heads is not None:
+        return host.LATENT_BLOCK
+    return question.block_size or int(taken.value("block"))
+
+
 def _rank(question: Question, known: Read, taken: Taken, stage: Stage, rank: int) -> Rank:
     requested = question.card.memory_gib * taken.fraction
     sampling = stage.last and not question.embed and (rank == 0 or not taken.v0)
     peak = activation(question, known, taken, stage, sampling)
+    if question.card.vendor == CPU:
+        return host.rank(
+            question, known, taken.rows.row("nontorch", taken.version, taken.traits), stage, rank, peak
+        )
     row = taken.rows.row("nontorch", taken.version, taken.traits)
     beside = Line(
         "nontorch", row.value, f"what CUDA's libraries take beside PyTorch [{row.label}]: {row.source}"
@@ -182,9 +199,14 @@ def _answer(
         rank.kv_gib - (needs[rank.stage] + 1) * stages[rank.stage].pool.bytes_per_block / GIB
         for rank in ranks
     )
-    margin, refusal = _held(question, taken, ranks, margin)
+    on_host = question.card.vendor == CPU
+    if on_host:
+        verdict, margin, refusal = host.held(question, ranks, margin)
+    else:
+        margin, refusal = _held(question, taken, ranks, margin)
+        verdict = Verdict.NO if refusal else judge(margin, question.card.memory_gib)
     return Ledger(
-        Verdict.NO if refusal else judge(margin, question.card.memory_gib),
+        verdict,
         margin_gib=margin,
         usable_gib=_usable(question, taken, ranks),
         ranks=tuple(ranks),
@@ -196,14 +218,16 @@ def _answer(
         context=taken.context,
         concurrency=taken.concurrency,
         batch_tokens=taken.batch_tokens,
-        fraction=taken.fraction,
+        fraction=None if on_host else taken.fraction,
         kv_bytes_per_request=int(need * pool.bytes_per_block),
-        notes=known.notes,
+        notes=(*known.notes, *(host.notes(known) if on_host else ())),
     )
 
 
 def _usable(question: Question, taken: Taken, ranks: list[Rank]) -> float:
-    """Return the share, or what a pinned pool and all beside it come to."""
+    """Return the share, or what a pinned pool and all beside it come to; of a node, all that it offers."""
+    if question.card.vendor == CPU:
+        return question.card.memory_gib
     if question.kv_bytes is None:
         return question.card.memory_gib * taken.fraction
     return max(rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib for rank in ranks)
@@ -225,8 +249,8 @@ def _held(question: Question, taken: Taken, ranks: list[Rank], margin: float) ->
         )
         margin = min(margin, free - taking)
     requested = question.card.memory_gib * taken.fraction
-    # Every GPU is asked at the start, whatever pool is pinned (request_memory); a CPU is not.
-    if taken.v0 or free >= requested or question.card.vendor == "cpu":
+    # Every GPU is asked at the start, whatever pool is pinned (request_memory).
+    if taken.v0 or free >= requested:
         return margin, None
     reason = f"free-memory: {free:.2f} GiB are free at the start, and vLLM asks for {requested:.2f}"
     return min(margin, free - requested), reason

@@ -88,6 +88,47 @@ def test_a_share_that_leaves_too_little_to_run_is_tight_and_says_so() -> None:
     assert any("more than mem_fraction_static leaves" in note for note in found.notes)
 
 
+def test_sglang_pads_a_vocabulary_so_that_it_divides_and_vllm_refuses_it() -> None:
+    known = model(LLAMA)
+    odd = Model("odd", "made up", {**known.config, "num_attention_heads": 20, "num_key_value_heads": 5})
+    on = card("h100")
+    padded = {
+        name: ENGINES.get(name).memory(Question(name, None, odd, on, split=Split(5))) for name in ENGINES
+    }
+    assert padded["vllm"].reason == "split: a vocabulary of 128256 cannot be divided over 5 ranks"
+    rule = next(line.rule for line in padded["sglang"].ranks[0].lines if "128256 entries" in line.rule)
+    assert rule.startswith("embed_tokens and lm_head: 128256 entries of 4096, padded to 320")
+    table = next(line.gib for line in padded["sglang"].ranks[0].lines if line.rule == rule)
+    # 401 times 320 rows of each table, and the last norm.
+    assert table * 2**30 == 2 * 401 * 320 / 5 * 4096 * 2 + 4096 * 2
+
+
+def test_tgi_pads_no_vocabulary_and_keeps_an_output_layer_whole_that_does_not_divide() -> None:
+    known = model(LLAMA)
+    odd = Model("odd", "made up", {**known.config, "num_attention_heads": 20, "num_key_value_heads": 5})
+    found = ENGINES.get("tgi").memory(Question("tgi", None, odd, card("h100"), split=Split(5)))
+    table = next(line.gib for line in found.ranks[0].lines if "128256 entries" in line.rule)
+    assert table * 2**30 == pytest.approx((128256 / 5 + 128256) * 4096 * 2 + 4096 * 2)
+
+
+@pytest.mark.parametrize(
+    ("gib", "verdict", "reason"),
+    [
+        (3.0, Verdict.NO, "memory: SGLang holds back 3.6 GiB to run in, and may take 3.0 in all"),
+        (6.0, Verdict.UNKNOWN, "card: what is free on a node when SGLang starts is not known"),
+    ],
+)
+def test_sglang_on_a_cpu_has_no_share_of_a_small_node(gib: float, verdict: Verdict, reason: str) -> None:
+    asked = Question("sglang", "0.5.23", model(LLAMA), Card("cpu", gib), concurrency=4, kv_bytes=1 << 28)
+    found = ENGINES.get("sglang").memory(asked)
+    assert (found.verdict, found.reason) == (verdict, reason)
+
+
+def test_a_share_that_is_stated_for_sglang_on_a_cpu_is_not_computed() -> None:
+    asked = Question("sglang", "0.5.23", model(LLAMA), Card("cpu", 3.0), options={"mem-fraction-static": 0.5})
+    assert ENGINES.get("sglang").memory(asked).verdict is Verdict.UNKNOWN
+
+
 def test_tgi_divides_nine_tenths_of_what_is_free_after_the_largest_prefill() -> None:
     found = ask("tgi", version="3.3.7", batch_tokens=4096, context=8192)
     rank = found.ranks[0]

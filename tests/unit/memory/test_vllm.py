@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from llmdeploy.catalog import gpu
 from llmdeploy.catalog.configs import config
 from llmdeploy.engines.base import Engine
 from llmdeploy.memory import Card, Ledger, Question, Split, Verdict
+from llmdeploy.memory.cards import traits
 from llmdeploy.memory.model import Adapters, Drafter, Model
 from llmdeploy.registry import ENGINES
 
@@ -195,11 +197,100 @@ def test_margins_near_nothing_are_tight() -> None:
     assert [*dict.fromkeys(verdicts)] == [Verdict.NO, Verdict.TIGHT, Verdict.FITS]
 
 
+def on_cpu(gib: float, name: str = "Qwen/Qwen3-0.6B", **stated: Any) -> Ledger:
+    return ask(name, "0.33.0", Card("cpu", gib), **{"kv_bytes": 1 << 30, "context": 4096, **stated})
+
+
+@pytest.mark.parametrize("on", ["t4", "l4", "rtx-3090", "rtx-4090", "l40s", "h100-pcie-80gb"])
+def test_two_cards_without_nvlink_have_little_gone_before_vllm_looks(on: str) -> None:
+    """What NVLink's workspaces take on an H100 would be a tenth of a T4, and end each start at vLLM's own share."""
+    size = card(on).memory_gib
+    asked = {"version": "0.33.0", "on": card(on), "split": Split(2), "context": 4096, "concurrency": 16}
+    assert ask("Qwen/Qwen3-0.6B", **asked).verdict is Verdict.FITS
+    most = (size - 0.4) / size
+    assert ask("Qwen/Qwen3-0.6B", **asked, fraction=most - 0.001).verdict is not Verdict.NO
+    refused = ask("Qwen/Qwen3-0.6B", **asked, fraction=most + 0.001)
+    assert refused.reason is not None and refused.reason.startswith("free-memory")
+
+
+def test_a_card_is_known_by_its_drivers_name_as_by_its_id() -> None:
+    named = {"NVIDIA H100 80GB HBM3": "h100-sxm-80gb", "NVIDIA H100 PCIe": "h100-pcie-80gb"}
+    named |= {"Tesla T4": "t4", "NVIDIA GeForce RTX 4090": "rtx-4090", "AMD Instinct MI300X": "mi300x"}
+    for name, id in named.items():
+        known = card(id)
+        assert traits(replace(known, id=None, name=name), Split(2)) == traits(known, Split(2)), name
+
+
+def test_on_a_cpu_the_pool_is_what_is_pinned_in_long_blocks() -> None:
+    found = on_cpu(16.0)
+    assert found.verdict is Verdict.FITS
+    assert (found.usable_gib, found.fraction) == (16.0, None)
+    assert found.kv_tokens == (1 << 30) // (28 * 4096 * 128) * 128
+    assert found.ranks[0].cuda_graphs_gib == 0
+    assert (found.concurrency, found.batch_tokens) == (128, 2048)
+
+
+def test_a_pool_of_a_cpu_that_does_not_hold_one_request_does_not_fit() -> None:
+    """32,768 tokens take 3.5 GiB, whatever else the node has."""
+    found = on_cpu(64.0, context=32768)
+    assert found.verdict is Verdict.NO and found.reason is None
+    assert found.margin_gib == pytest.approx(1 - 3.5 - 0.014, abs=0.002)
+
+
+def test_weights_and_pool_that_are_more_than_a_node_has_do_not_fit() -> None:
+    found = on_cpu(2.0)
+    assert found.verdict is Verdict.NO
+    assert found.reason == (
+        "memory: 1.12 GiB of weights and 1.00 of KV cache are more than the 2.00 GiB it may take"
+    )
+    assert found.margin_gib is not None and found.margin_gib < 0
+
+
+def test_what_is_only_estimated_on_a_cpu_makes_it_tight_and_no_worse() -> None:
+    assert on_cpu(2.2).verdict is Verdict.TIGHT
+    assert any("[A]" in line.rule for line in on_cpu(2.2).ranks[0].lines if line.term == "activation")
+
+
+def test_a_window_of_a_cpu_holds_one_batch_in_flight_and_not_two() -> None:
+    """Only on a GPU is one scheduled while another runs. The figures are those that vLLM 0.32 prints."""
+    tiny = {
+        "architectures": ["Gemma3ForCausalLM"],
+        "hidden_size": 128,
+        "intermediate_size": 128,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 64,
+        "vocab_size": 259,
+        "max_position_embeddings": 2048,
+        "sliding_window": 128,
+        "layer_types": ["sliding_attention"] * 5 + ["full_attention"],
+        "dtype": "bfloat16",
+    }
+    asked = Question("vllm", "0.32.0", Model("tiny", "made up", tiny), Card("cpu", 16.0), kv_bytes=1 << 28)
+    short = VLLM.memory(replace(asked, context=256))
+    assert (short.kv_tokens, short.requests_at_context) == (123_361, 8192 / 17)
+    whole, batch = VLLM.memory(asked), VLLM.memory(replace(asked, batch_tokens=512))
+    # 16 blocks of 128 tokens; in each of five groups the window and one batch, 2,048 tokens at most, and a block more.
+    assert whole.requests_at_context == 8192 / (16 + 5 * 17)
+    assert batch.requests_at_context == 8192 / (16 + 5 * 6)
+
+
 @pytest.mark.parametrize(
     ("name", "stated", "reason"),
     [
         ("deepseek-ai/DeepSeek-V4-Pro", {}, "architecture: `DeepseekV4ForCausalLM` is not modelled"),
-        (LLAMA, {"on": Card("cpu", 64.0)}, "card: how memory is shared out on `cpu` is not modelled"),
+        (
+            LLAMA,
+            {"on": Card("cpu", 64.0)},
+            "card: what vLLM does with a CPU's memory is modelled from 0.32 on",
+        ),
+        (
+            LLAMA,
+            {"on": Card("cpu", 64.0), "version": "0.33.0"},
+            "card: what vLLM leaves for a pool that is not pinned depends on the node",
+        ),
+        (LLAMA, {"on": Card("intel", 64.0)}, "card: how memory is shared out on `intel` is not modelled"),
         (LLAMA, {"quantization": "hqq"}, "quantization: what `hqq` makes of plain weights is not modelled"),
     ],
 )
