@@ -92,8 +92,8 @@ def equation(context: Context, name: str) -> Ask:
 def question(context: Context, name: str, values: Mapping[str, Any], pool: Hardware) -> Question | None:
     """Put a model's settings as a question; None where the pool's memory, or the engine's equation, is not known."""
     model = context.spec.models[name]
-    # Nothing spreads over slices of a GPU, as a check says.
-    if pool.memory_gib is None or (pool.sliced and model.gpus.count > 1):
+    # Nothing spreads over slices of a GPU, or over nodes without one, as a check says.
+    if pool.memory_gib is None or ((pool.sliced or pool.is_cpu) and model.gpus.count > 1):
         return None
     engine = context.engines[context.engine_of(name)]
     if not hasattr(engine, "memory"):  # one of another package
