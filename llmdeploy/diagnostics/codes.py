@@ -92,6 +92,7 @@ CODES: dict[str, Code] = {
             "LD353": "drafts by layers that the model does not have",
             "LD357": "models that take more of their cards than there is",
             "LD358": "a share of a card that cannot be kept",
+            "LD359": "an `auto` that cannot be solved for",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
             "LD402": "a secret without a reference for the target",

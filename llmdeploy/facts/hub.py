@@ -91,7 +91,7 @@ def _answers(
     try:
         from huggingface_hub import HfApi
     except ImportError:
-        help = "`pip install 'llmdeploy[hub]'`, or leave `--online` out"
+        help = "`pip install 'huggingface_hub>=2.4,<3'` beside llmdeploy, or leave `--online` out"
         raise Refused("huggingface_hub is not installed", help, for_all=True) from None
     token = environ.get(source.variable or "") or None
     endpoint = environ.get("HF_ENDPOINT") or _ENDPOINT

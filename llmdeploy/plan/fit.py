@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Note, Path
 from llmdeploy.memory import Ledger, Rank, Verdict
-from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.placement import pool_of
 from llmdeploy.spec.types import AUTO
 
@@ -25,7 +24,10 @@ def findings(
     What is not known is told by `llmdeploy plan`, with the reason; of GPUs that a model does not divide over, the
     checks speak.
     """
-    if ledger is None or ledger.verdict is Verdict.UNKNOWN or not ledger.ranks:
+    if ledger is None or ledger.verdict is Verdict.UNKNOWN:
+        yield from _unsolved(context, name, ledger)
+        return
+    if not ledger.ranks:
         return
     if ledger.verdict is Verdict.NO:
         yield _does_not_fit(context, name, ledger, ways)
@@ -33,6 +35,18 @@ def findings(
         if ledger.verdict is Verdict.TIGHT:
             yield _tight(name, ledger)
         yield from _more_than_fit(context, name, ledger)
+
+
+def _unsolved(context: Context, name: str, ledger: Ledger | None) -> Iterator[Diagnostic]:
+    """Nothing can be solved for where it is not known what a model takes."""
+    model = context.spec.models[name]
+    why = ledger.reason if ledger else "the memory of its pool is not known"
+    for field, value in (("context", model.context), ("concurrency", model.concurrency)):
+        if value == AUTO:
+            message = f"`{field}: auto` cannot be solved for: {why}"
+            yield Diagnostic(
+                "LD359", message, ("models", name, field), f"write a number, or leave `{field}` out"
+            )
 
 
 def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None) -> Diagnostic:
@@ -57,13 +71,11 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
             path = ("models", name, "context")
     found = ways(context, name) if ways else []
     help = ", or ".join(found) or "take a larger GPU, or a smaller model"
-    return Diagnostic("LD304", message, path, help, tuple(_arithmetic(ledger, rank, pool)))
+    return Diagnostic("LD304", message, path, help, tuple(_arithmetic(ledger, rank)))
 
 
-def _arithmetic(ledger: Ledger, rank: Rank, pool: Hardware) -> Iterator[Note]:
-    if ledger.usable_gib is not None and pool.memory_gib:
-        share = f" × {ledger.fraction:g}" if ledger.fraction is not None else ""
-        yield Note(f"{pool.memory_gib:g} GiB physical{share}: {ledger.usable_gib:.1f} GiB for the engine")
+def _arithmetic(ledger: Ledger, rank: Rank) -> Iterator[Note]:
+    """The lines of the tightest rank, and the engine's own rule for what they leave."""
     where = f"stage {rank.stage}, " if any(each.stage for each in ledger.ranks) else ""
     terms = {
         "weights": rank.weights_gib,
@@ -71,9 +83,11 @@ def _arithmetic(ledger: Ledger, rank: Rank, pool: Hardware) -> Iterator[Note]:
         "outside of torch": rank.nontorch_gib,
         "CUDA graphs": rank.cuda_graphs_gib,
     }
-    sums = " + ".join(f"{gib:.1f} {term}" for term, gib in terms.items() if gib >= _SHOWN_GIB)
+    sums = ", ".join(f"{gib:.1f} {term}" for term, gib in terms.items() if gib >= _SHOWN_GIB)
+    yield Note(f"{where}GiB of one GPU: {sums}")
     left = f"{rank.kv_gib:.1f} GiB are left" if rank.kv_gib >= 0 else f"{-rank.kv_gib:.1f} GiB are missing"
-    yield Note(f"{where}{sums} GiB: {left} for the KV cache")
+    rule = next((line.rule for line in rank.lines if line.term == "kv"), "the KV cache")
+    yield Note(f"{left}: {rule}")
 
 
 _SHOWN_GIB = 0.05

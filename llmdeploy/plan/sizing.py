@@ -18,6 +18,10 @@ from llmdeploy.plan.model import Why
 from llmdeploy.plan.placement import host_memory, layout
 from llmdeploy.spec.types import AUTO
 
+_TOGETHER = 8
+"""Requests that a context is made for where both are left open, down to `_SHORT` tokens."""
+_SHORT = 8192
+_FOR_SOME = f" {_TOGETHER} times, or {_SHORT}"
 _STEPS = (1024, 256, 16)
 """A context that is solved for is a multiple of the first of these that fits."""
 
@@ -41,6 +45,8 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
     asked = question(context, name, values, pool)
     if asked is None:
         return Sized(None, _unsolved(values))
+    if not asked.model.config and asked.model.tensors is None:
+        return Sized(Ledger(Verdict.UNKNOWN, reason=_nothing_known(asked)), _unsolved(values))
     ask = equation(context, name)
     asked, why = _solved(asked, values, ask)
     found = ask(asked)
@@ -151,6 +157,11 @@ def _drafter(context: Context, name: str) -> Drafter | None:
     return Drafter(stated.method, stated.tokens, context.drafter(name))
 
 
+def _nothing_known(asked: Question) -> str:
+    remedy = "read it with `--online`, or state its shape under `architecture`"
+    return f"config: no config.json of `{asked.model.id}` is known; {remedy}"
+
+
 def _number(value: int | None) -> int | None:
     return None if value == AUTO else value
 
@@ -190,9 +201,12 @@ def _solved(asked: Question, values: Mapping[str, Any], ask: Ask) -> tuple[Quest
     """Solve for the context first, at the engine's own concurrency, then for how many requests of it fit."""
     why: list[Why] = []
     if values.get("context") == AUTO:
-        length = longest(asked, ask)
+        both = values.get("concurrency") == AUTO
+        length = shared(asked, ask) if both else longest(asked, ask)
         asked = replace(asked, context=length)
-        why.append(Why("context", str(length), "the most that fits (`context: auto`)"))
+        why.append(
+            Why("context", str(length), f"the most that fits{_FOR_SOME if both else ''} (`context: auto`)")
+        )
     if values.get("concurrency") == AUTO:
         many = most(asked, ask)
         asked = replace(asked, concurrency=many)
@@ -200,14 +214,28 @@ def _solved(asked: Question, values: Mapping[str, Any], ask: Ask) -> tuple[Quest
     return asked, why
 
 
-def longest(asked: Question, ask: Ask) -> int | None:
+def shared(asked: Question, ask: Ask) -> int | None:
+    """Return the longest context of which some requests fit at once: one that takes all the cache serves nobody else."""
+    length = longest(asked, ask, _TOGETHER)
+    if length is None or length >= _SHORT:
+        return length
+    alone = longest(asked, ask)
+    return alone if alone is None else min(alone, _SHORT)
+
+
+def longest(asked: Question, ask: Ask, at_once: int = 1) -> int | None:
     """Return the longest context that fits, up to the model's own maximum; the smallest step where none does."""
+
+    def fits(length: int | None) -> bool:
+        ledger = ask(replace(asked, context=length))
+        return ledger.verdict is Verdict.FITS and (ledger.requests_at_context or 0) >= at_once
+
     whole = ask(replace(asked, context=None))
     most = whole.context
-    if most is None or whole.verdict in (Verdict.FITS, Verdict.UNKNOWN):
+    if most is None or whole.verdict is Verdict.UNKNOWN or fits(None):
         return most
     for step in _STEPS:
-        found = _last(most // step, lambda steps: _fits(ask(replace(asked, context=steps * step))))  # noqa: B023
+        found = _last(most // step, lambda steps: fits(steps * step))  # noqa: B023
         if found:
             return found * step
     return _STEPS[-1]
@@ -218,10 +246,6 @@ def most(asked: Question, ask: Ask) -> int:
     free = ask(replace(asked, concurrency=None))
     default = free.concurrency or int(free.requests_at_context or 1)
     return _last(default, lambda many: _holds(ask(replace(asked, concurrency=many)), many)) or 1
-
-
-def _fits(ledger: Ledger) -> bool:
-    return ledger.verdict is Verdict.FITS
 
 
 def _holds(ledger: Ledger, many: int) -> bool:

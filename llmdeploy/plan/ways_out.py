@@ -24,19 +24,19 @@ _SHARES = (0.92, 0.9, 0.85, 0.8)
 _STEP = 0.05
 """Of a share of a card."""
 _QUANTIZATIONS = ("fp8", "int8", "nvfp4", "mxfp4", "int4", "bitsandbytes")
+_BATCH_TOKENS = 2048
+"""Tokens of a step: what vLLM takes on small cards."""
 _SEQUENCES = (512, 256, 128, 64, 32, 16, 8)
 
 
 def ways_out(context: Context, name: str) -> list[str]:
     """Return what to write instead, each by itself enough: it compiles without an error, and fits."""
     model = context.spec.models[name]
-    texts = [
-        *_shorter(context, name, model),
-        *_fewer(context, name, model),
-        *(_share(context, name, model) if model.gpus.share is None else ()),
-        *_larger_share(context, name, model),
-    ]
-    texts += _quantized(context, name, model)
+    fewer = list(_fewer(context, name, model))
+    texts = [*_shorter(context, name, model), *fewer, *_smaller_steps(context, name, model, also=not fewer)]
+    texts += _share(context, name, model) if model.gpus.share is None else ()
+    texts += _larger_share(context, name, model)
+    texts += [*_quantized(context, name, model), *_smaller_cache(context, name, model)]
     plain = _more_gpus(context, name, model)
     if plain is not None:
         texts.append(plain[1])
@@ -120,6 +120,21 @@ def _fewer(context: Context, name: str, model: Model) -> Iterator[str]:
             return
 
 
+def _smaller_steps(context: Context, name: str, model: Model, *, also: bool) -> Iterator[str]:
+    """The peak of activations grows with the tokens of a step. `also`: with fewer requests, which alone do not do."""
+    for many in (None, *(_SEQUENCES if also else ())):
+        changes = (
+            {"batch_tokens": _BATCH_TOKENS}
+            if many is None
+            else {"batch_tokens": _BATCH_TOKENS, "concurrency": many}
+        )
+        if _tried(context, name, changes):
+            yield f"`batch_tokens: {_BATCH_TOKENS}`" + (
+                f" with `concurrency: {many}`" if many is not None else ""
+            )
+            return
+
+
 def _share(context: Context, name: str, model: Model) -> Iterator[str]:
     """SGLang's own share of a small card is cautious; vLLM's may be more than is free when it starts."""
     for share in _SHARES:
@@ -134,6 +149,9 @@ def _quantized(context: Context, name: str, model: Model) -> Iterator[str]:
             if (ledger := _tried(context, name, {"quantization": word})) is not None:
                 yield f"`quantization: {word}`{_room(ledger)}"
                 return
+
+
+def _smaller_cache(context: Context, name: str, model: Model) -> Iterator[str]:
     if model.kv_cache.dtype == "auto":
         cache = model.kv_cache.model_copy(update={"dtype": "fp8"})
         if _tried(context, name, {"kv_cache": cache}) is not None:

@@ -54,6 +54,11 @@ def _check(question: Question, known: Read) -> None:
         raise UnmodelledError("config", "config.json states no context, and neither does the question")
 
 
+def _whole(question: Question) -> bool:
+    """Tell whether a prompt is read in one step (server/text_generation_server/models/model.py)."""
+    return question.card.vendor == "amd" or question.drafter is not None
+
+
 def _fraction(question: Question, default: float) -> float:
     """Return CUDA_MEMORY_FRACTION. What is left of it is what others do not hold (utils/import_utils.py,
     get_cuda_free_memory: free − (1 − fraction) × total), so that what they hold is added to a share.
@@ -71,6 +76,8 @@ def _answer(question: Question, known: Read, stage: Stage) -> Ledger:
     fraction = _fraction(question, rows.value("fraction", version))
     context = question.context or made.max_context or 0
     batch = question.batch_tokens or rows.whole("batch_tokens", version)
+    if question.batch_tokens is None and _whole(question):
+        batch = max(batch, context)
     wide = made.intermediate if made.moe is None else max(made.intermediate, made.moe.intermediate)
     peak = (
         batch * known.width * (3 * wide / tensor + rows.value("forward_hidden", version) * made.hidden) / GIB
@@ -103,7 +110,7 @@ def _answer(question: Question, known: Read, stage: Stage) -> Ledger:
         ranks=ranks,
         kv_tokens=tokens,
         requests_at_context=tokens / context,
-        max_sequences=min(tokens, question.concurrency or tokens),
+        max_sequences=min(tokens, question.concurrency or rows.whole("requests", version)),
         bytes_per_token=int(each),
         context=context,
         concurrency=question.concurrency,
