@@ -98,6 +98,8 @@ def _tight(name: str, ledger: Ledger) -> Diagnostic:
     message = (
         f"`{name}` fits with {spare:.1f} GiB to spare beyond one request of {ledger.context} tokens, "
         "which is less than this estimate may be wrong by"
+        if spare >= 0
+        else f"`{name}` may lack {-spare:.1f} GiB for one request of {ledger.context} tokens, by terms that are estimated"
     )
     return Diagnostic(
         "LD519",

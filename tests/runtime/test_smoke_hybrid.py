@@ -28,7 +28,7 @@ def hybrid() -> dict[str, Any]:
         "chat": tiny.sglang()["models"]["tiny"],
     }
     routes = [{"path": path, "model": model} for path, model in ROUTES.items()]
-    memory = {"cpu": {"type": "cpu", "memory": "4GiB"}}
+    memory = {"cpu": {"type": "cpu", "memory": "24GiB"}}  # of a third of less SGLang would compute no share
     return {**spec, "name": "hybrid", "gpus": memory, "models": models, "routes": routes}
 
 

@@ -55,10 +55,12 @@ def spec(**model: Any) -> dict[str, Any]:
             "structured-outputs-config.disable_any_whitespace": True,
         },
     }
+    if model.get("task") == "embed":
+        del tiny["structured_output"]  # nothing is generated
     return {
         "version": 1,
         "name": "tiny",
-        "gpus": {"cpu": {"type": "cpu", "memory": "1GiB"}},
+        "gpus": {"cpu": {"type": "cpu", "memory": "4GiB"}},
         "secrets": {"api-key": {"env": KEY_ENV}},
         "models": {"tiny": {**tiny, **model}},
         "routes": [{"path": "/tiny", "model": "tiny"}],
