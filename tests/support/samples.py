@@ -16,6 +16,7 @@ from llmdeploy.compiler import Result
 from llmdeploy.engines.table import Setting, Table
 from llmdeploy.facts import Facts
 from llmdeploy.facts.config import facts
+from llmdeploy.memory.model import Model as CheckpointModel
 from llmdeploy.spec.model import KvCache, Model, Quantization, Speculative, StructuredOutput
 from support import specs
 
@@ -203,6 +204,7 @@ SAMPLES: dict[str, Samples] = {
     "concurrency": _one(concurrency=16),
     "batch_tokens": _one(batch_tokens=4096),
     "memory_fraction": _one(memory_fraction=0.8),
+    "static_fraction": _one(memory_fraction=0.8),
     "kv_bytes": _one(memory_fraction=0.5),
     "kv_dtype": _words(KvCache.model_fields["dtype"].annotation, "kv_cache", "dtype"),
     "prefix_caching": _one(prefix_caching=False),
@@ -293,5 +295,7 @@ def compiled(engine: str, sample: Sample) -> Result:
         "models": {"chat": model},
     }
     known = {name: found for name, config in CHECKPOINTS.items() if (found := facts(config, name))}
-    beside = Facts(models=known, files=specs.TEMPLATES)
+    # So that what the ledger pins is among what is put to the engines.
+    whole = {name: CheckpointModel(name, "config.json", config) for name, config in CHECKPOINTS.items()}
+    beside = Facts(models=known, checkpoints=whole, files=specs.TEMPLATES)
     return compile(specs.yaml_of(spec), ("docker",), beside, emit=False)
