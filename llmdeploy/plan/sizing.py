@@ -71,7 +71,7 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
         pins["kv_bytes"] = pool_bytes
     if _STATIC in pins:
         pins["memory_fraction"] = None  # said by the other
-    return Sized(found, solved | pins, tuple(why))
+    return Sized(found, {**_unsolved(values), **solved, **pins}, tuple(why))
 
 
 def _kept(asked: Question, found: Ledger) -> int | None:
