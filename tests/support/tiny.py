@@ -56,7 +56,8 @@ def spec(**model: Any) -> dict[str, Any]:
         },
     }
     if model.get("task") == "embed":
-        del tiny["structured_output"]  # nothing is generated
+        # Nothing is generated.
+        del tiny["structured_output"], tiny["engine_args"]["structured-outputs-config.disable_any_whitespace"]
     return {
         "version": 1,
         "name": "tiny",

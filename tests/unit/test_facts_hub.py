@@ -184,11 +184,11 @@ def test_nothing_is_asked_where_that_is_forbidden(server: FakeHub, kept: Places)
     assert server.asked == []
 
 
-def test_without_huggingface_hub_the_extra_is_named(
+def test_without_huggingface_hub_its_install_is_named(
     server: FakeHub, kept: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    assert "pip install 'llmdeploy[hub]'" in flaw(hub(server, kept)).help
+    assert "pip install 'huggingface_hub>=2.4,<3'" in flaw(hub(server, kept)).help
 
 
 def test_a_cache_that_cannot_be_written_is_no_reason_to_stop(server: FakeHub, tmp_path: Path) -> None:
