@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -17,12 +17,10 @@ from llmdeploy.facts import Facts, config
 from llmdeploy.facts.sources import Named, main_source, sources
 from llmdeploy.memory.model import Model
 from llmdeploy.plan.hardware import Hardware
+from llmdeploy.plan.placement import Layout, layout
 from llmdeploy.plan.policy import Choice
 from llmdeploy.spec.model import Spec
 from llmdeploy.targets.base import Target
-
-if TYPE_CHECKING:
-    pass
 
 
 class Context(Struct, frozen=True):
@@ -35,6 +33,8 @@ class Context(Struct, frozen=True):
     targets: Mapping[str, Target]
     choices: Mapping[str, Choice] = field(default_factory=dict)
     """Of the models that leave their engine to us."""
+    seatings: dict[str, Layout] = field(default_factory=dict)
+    """Of the pools that were asked for; each is asked for once a model."""
 
     def engine_of(self, model: str) -> str:
         """Return the engine that the model names, the one that was chosen, or the default for its source."""
@@ -98,6 +98,16 @@ class Context(Struct, frozen=True):
         """Return the facts that llm.yaml itself states, by the names of `ModelFacts`."""
         architecture = self.spec.models[model].architecture
         return config.stated(architecture.model_dump(exclude_unset=True)) if architecture else {}
+
+    def seating(self, pool: Hardware) -> Layout:
+        """Return who sits on which card of a pool's node."""
+        if pool.name not in self.seatings:
+            self.seatings[pool.name] = layout(self.spec, pool)
+        return self.seatings[pool.name]
+
+    def on_trial(self, spec: Spec, pools: Mapping[str, Hardware]) -> Context:
+        """Return the same with other models or pools, which are seated anew."""
+        return replace(self, spec=spec, pools=pools, seatings={})
 
 
 Check = Callable[[Context], Iterator[Diagnostic]]

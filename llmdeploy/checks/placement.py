@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Note, Path, Place
 from llmdeploy.plan.hardware import Hardware
-from llmdeploy.plan.placement import Layout, demand, layout, share_of, sharing
+from llmdeploy.plan.placement import Layout, demand, share_of, sharing
 from llmdeploy.spec.model import Model
 
 ONE_HOST = "env"
@@ -113,7 +113,7 @@ def _shares(context: Context, pool: Hardware) -> Iterator[Diagnostic]:
     if not pool.divisible:
         yield from (_indivisible(pool, name) for name in names)
         return
-    seating = layout(context.spec, pool)
+    seating = context.seating(pool)
     homeless = [name for name, seats in seating.seats.items() if not seats]
     if homeless:
         # One that no node can hold has been reported.
@@ -121,7 +121,7 @@ def _shares(context: Context, pool: Hardware) -> Iterator[Diagnostic]:
             yield _overcommitted(context, pool, seating, homeless[0])
         return
     for name in names:
-        others = {other for card in seating.cards_of(name) for other in seating.on(card)} - {name}
+        others = {other for card in seating.cards_of(name) for other in seating.owners[card]} - {name}
         if not others and seating.shares[name] < 1:
             yield Diagnostic(
                 "LD535",
@@ -178,7 +178,7 @@ def _at(model: Model, name: str) -> Path:
 def _named_devices(context: Context, pool: Hardware, taken: dict[str, int]) -> Iterator[Diagnostic]:
     need = sum(taken.values())
     if sharing(context.spec, pool.name) and pool.divisible:
-        need = layout(context.spec, pool).cards
+        need = context.seating(pool).cards
     if pool.sliced and not pool.devices:
         yield Diagnostic(
             "LD311",

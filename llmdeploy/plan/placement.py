@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 
 from msgspec import Struct
 
@@ -28,32 +29,31 @@ class Layout(Struct, frozen=True):
 
     seats: Mapping[str, Seats]
     shares: Mapping[str, float]
+    owners: Mapping[int, tuple[str, ...]]
+    """The models of each card."""
 
     @property
     def cards(self) -> int:
         """How many cards are taken."""
-        return 1 + max((card for name in self.seats for card in self.cards_of(name)), default=-1)
+        return 1 + max(self.owners, default=-1)
 
     def cards_of(self, name: str) -> set[int]:
         return {card for replica in self.seats[name] for card in replica}
 
-    def on(self, card: int) -> Iterator[str]:
-        """Yield the models of a card."""
-        return (name for name in self.seats if card in self.cards_of(name))
-
     def earlier(self, name: str) -> tuple[str, ...]:
         """Return the models that share a card with this one and stand before it in llm.yaml."""
-        mine = self.cards_of(name)
-        before = list(self.seats)[: list(self.seats).index(name)]
-        return tuple(other for other in before if mine & self.cards_of(other))
+        before = {other for card in self.cards_of(name) for other in self._before(name, card)}
+        return tuple(other for other in self.seats if other in before) if before else ()
 
     def held(self, name: str) -> tuple[float, ...]:
         """Return for each replica what those earlier ones hold of its fullest card."""
-        before = self.earlier(name)
         return tuple(
-            max(sum(self.shares[other] for other in before if card in self.cards_of(other)) for card in cards)
+            max(sum(self.shares[other] for other in self._before(name, card)) for card in cards)
             for cards in self.seats[name]
         )
+
+    def _before(self, name: str, card: int) -> Iterator[str]:
+        return takewhile(lambda other: other != name, self.owners[card])
 
 
 def pool_of(spec: Spec, model: str) -> str | None:
@@ -88,7 +88,11 @@ def layout(spec: Spec, pool: Hardware) -> Layout:
     taken: list[float] = []
     names = [name for name in spec.models if pool_of(spec, name) == pool.name]
     seats = {name: _seated(spec.models[name], taken, pool.count) for name in names}
-    return Layout(seats, {name: share_of(spec.models[name]) for name in names})
+    owners: dict[int, tuple[str, ...]] = {}
+    for name in names:
+        for card in sorted(card for replica in seats[name] for card in replica):
+            owners[card] = (*owners.get(card, ()), name)
+    return Layout(seats, {name: share_of(spec.models[name]) for name in names}, owners)
 
 
 def share_of(model: Model) -> float:
@@ -99,7 +103,8 @@ def share_of(model: Model) -> float:
 def _seated(model: Model, taken: list[float], most: int) -> Seats:
     """Take seats: `taken` has what is taken of each card so far, and grows."""
     share, count = share_of(model), model.gpus.count
-    room = [card for card, much in enumerate(taken) if much + share <= _WHOLE]
+    # No card that somebody sits on has room for a whole one.
+    room = [card for card, much in enumerate(taken) if much + share <= _WHOLE] if share < 1 else []
     free = range(len(taken), most)
     cards = [*room, *free[: max(model.replicas * count - len(room), 0)]][: model.replicas * count]
     if len(cards) < model.replicas * count:

@@ -26,7 +26,7 @@ from llmdeploy.plan.model import (
     TextFile,
     Why,
 )
-from llmdeploy.plan.placement import Devices, host_memory, layout, place, pool_of
+from llmdeploy.plan.placement import Devices, host_memory, place, pool_of
 from llmdeploy.plan.reasons import driver
 from llmdeploy.plan.settings import (
     ADAPTERS_DIR,
@@ -99,7 +99,7 @@ def _service(
         ids = "; ".join(",".join(replica) for replica in devices)
         order = "without overlap" if model.gpus.share is None else "each share on the first with room for it"
         why.append(Why("devices", ids, f"docker and Compose: in the order of llm.yaml, {order}"))
-    after = layout(context.spec, pool).earlier(name) if devices else ()
+    after = context.seating(pool).earlier(name) if devices else ()
     if after:
         why.append(
             Why("start", f"after {', '.join(after)}", "they share a card, and each looks what is free on it")

@@ -11,7 +11,7 @@ from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Note
 from llmdeploy.memory import Ledger, Verdict
 from llmdeploy.plan.hardware import Hardware
-from llmdeploy.plan.placement import layout, pool_of
+from llmdeploy.plan.placement import pool_of
 from llmdeploy.plan.sizing import equation, question
 
 
@@ -84,6 +84,6 @@ def _fractions(
     asked, ask = question(context, name, values, pool), equation(context, name)
     if asked is None or pool.memory_gib is None:
         return [None]
-    held = layout(context.spec, pool).held(name) or (0.0,)
+    held = context.seating(pool).held(name) or (0.0,)
     alone = replace(asked, card_fraction=stated, kv_bytes=None)
     return [ask(replace(alone, used_gib=pool.memory_gib * much)).fraction for much in held]

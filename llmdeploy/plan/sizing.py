@@ -15,7 +15,7 @@ from llmdeploy.checks.context import Context
 from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Question, Split, Verdict
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Why
-from llmdeploy.plan.placement import host_memory, layout
+from llmdeploy.plan.placement import host_memory
 from llmdeploy.spec.types import AUTO
 
 _TOGETHER = 8
@@ -105,7 +105,7 @@ def question(context: Context, name: str, values: Mapping[str, Any], pool: Hardw
     if not hasattr(engine, "memory"):  # one of another package
         return None
     facts = context.model_facts(name)
-    held = layout(context.spec, pool).held(name)
+    held = context.seating(pool).held(name)
     plain = facts is None or facts.quantization in (None, "plain")
     adapters = model.adapters or {}
     return Question(

@@ -63,7 +63,7 @@ def _judged(
     pools = dict(context.pools)
     pool = pools[pool_of(context.spec, name) or ""]
     pools[pool.name] = replace(pool, count=max(units or _free(context, name), 1), nodes=1)
-    trial = replace(context, spec=spec, pools=pools)
+    trial = context.on_trial(spec, pools)
     found = [each for each in checks.check(trial) if each.path[:2] == ("models", name)]
     settings, _, ledger = settings_of(trial, name, {})
     found += context.engines[context.engine_of(name)].lower(settings).diagnostics
@@ -88,10 +88,12 @@ def _free(context: Context, name: str) -> int:
 def _larger_share(context: Context, name: str, model: Model) -> Iterator[str]:
     """Take more of the cards that it sits on, as far as others leave it."""
     share, pool = model.gpus.share, context.pools[pool_of(context.spec, name) or ""]
-    seating = layout(context.spec, pool)
+    seating = context.seating(pool)
     if share is None or not seating.cards_of(name):
         return
-    left = min(1 - sum(seating.shares[each] for each in seating.on(card)) for card in seating.cards_of(name))
+    left = min(
+        1 - sum(seating.shares[each] for each in seating.owners[card]) for card in seating.cards_of(name)
+    )
     for more in range(1, int(left / _STEP + _STEP) + 1):
         larger = round(share + more * _STEP, 2)
         if _tried(context, name, {"gpus": model.gpus.model_copy(update={"share": larger})}):

@@ -155,7 +155,7 @@ def test_a_key_that_no_header_can_have_is_not_shown(key: str) -> None:
     assert key not in str(caught.value)
 
 
-@pytest.mark.parametrize("body", [b"[" * 200_000, b"{", b"\xff"])
+@pytest.mark.parametrize("body", [b"[" * 200_000, b"{", b"\xff"], ids=["deep", "cut off", "bytes"])
 def test_what_is_no_json_is_none(body: bytes) -> None:
     assert Answer(200, body).json() is None
 
