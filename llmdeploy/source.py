@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, cast
 
 import yaml
+from msgspec import Struct
+from msgspec.structs import replace
 
 from llmdeploy import yaml_nodes
 from llmdeploy.diagnostics.model import Diagnostic, Note, Path, Place
@@ -23,9 +24,9 @@ __all__ = ["Comment", "PlainFloat", "PlainInt", "PlainNumber", "Source", "Span",
 MAX_BYTES = 1 << 20
 MAX_NODES = 100_000
 
-_NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
-_LOST = re.compile(_NOT_TEXT.pattern + "|\x85")  # YAML takes the last one, and kubectl makes a space of it
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # YAML 1.1's, for these are what libyaml counts
+_NOT_ASCII_TEXT = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+_NOT_TEXT = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]"
+_LINE_BREAK = "\r\n|[\n\r\x85\u2028\u2029]"  # YAML 1.1's, for these are what libyaml counts
 _HASH = re.compile(r"(?<!\S)#[^\n\r\x85\u2028\u2029]*")
 
 
@@ -49,15 +50,14 @@ class Comment(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, eq=False)
-class Source:
+class Source(Struct, frozen=True, eq=False):
     """One file as read. `data` is empty where the text could not be read."""
 
     file: str
     text: str
     lines: tuple[str, ...]
-    data: dict[str, Any] = field(default_factory=dict)
-    spans: Mapping[Path, Spans] = field(default_factory=dict)
+    data: dict[str, Any] = {}
+    spans: Mapping[Path, Spans] = {}
     comments: tuple[Comment, ...] = ()
 
     def locate(self, path: Path, place: Place = Place.VALUE) -> Span:
@@ -77,7 +77,7 @@ class Source:
 def read(text: str, file: str = "llm.yaml") -> tuple[Source, list[Diagnostic]]:
     """Read `text`. The source is returned in any case, for the diagnostics to be shown with."""
     text = text.removeprefix("\ufeff")
-    source = Source(file, text, tuple(_LINE_BREAK.split(text)))
+    source = Source(file, text, tuple(re.split(_LINE_BREAK, text)))
     refused = _refuse_text(source)
     if refused:
         return source, [refused]
@@ -102,10 +102,10 @@ def _refuse_text(source: Source) -> Diagnostic | None:
         return Diagnostic(
             "LD004", "the file is larger than 1 MiB", help="an llm.yaml of a thousand models is smaller"
         )
-    found = _NOT_TEXT.search(source.text)
+    found = _no_text(source.text)
     if found is None:
         return None
-    before = _LINE_BREAK.split(source.text[: found.start()])
+    before = re.split(_LINE_BREAK, source.text[: found.start()])
     return Diagnostic(
         "LD002",
         f"the character U+{ord(found.group()):04X} cannot stand in YAML",
@@ -113,6 +113,11 @@ def _refuse_text(source: Source) -> Diagnostic | None:
         line=len(before),
         column=len(before[-1]) + 1,
     )
+
+
+def _no_text(text: str) -> re.Match[str] | None:
+    """Find a character that is no text; most files are ASCII, and the wider class takes its time to be compiled."""
+    return re.search(_NOT_ASCII_TEXT if text.isascii() else _NOT_TEXT, text)
 
 
 def _not_a_mapping(root: yaml.Node | None) -> Diagnostic:
@@ -182,7 +187,8 @@ class _Walk:
 
     def _refuse_escaped(self, node: yaml.ScalarNode, path: Path) -> None:
         """Refuse what no argument can hold (NUL), and what kubectl cannot read back in any spelling."""
-        if found := _LOST.search(node.value):
+        # The last one YAML takes, and kubectl makes a space of it.
+        if found := _no_text(node.value) or re.search("\x85", node.value):
             message = f"the character U+{ord(found.group()):04X} cannot be passed on"
             self.problems.append(Diagnostic("LD105", message, path, help="remove it"))
 
@@ -238,7 +244,7 @@ def _comments(text: str, lines: tuple[str, ...], opaque: list[tuple[int, int]]) 
     opaque.sort()
     starts = [start for start, _ in opaque]
     found, at = [], 0
-    line_starts = [0, *(m.end() for m in _LINE_BREAK.finditer(text))]
+    line_starts = [0, *(m.end() for m in re.finditer(_LINE_BREAK, text))]
     while match := _HASH.search(text, at):
         begin = match.start()
         around = bisect_right(starts, begin) - 1

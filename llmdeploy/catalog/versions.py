@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-_NUMBERS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})*")
-_VERSION = re.compile(_NUMBERS.pattern + r"(\.?(post|rc)[0-9]{1,9})?")
+_NUMBERS = r"[0-9]{1,9}(\.[0-9]{1,9})*"
+_VERSION = _NUMBERS + r"(\.?(post|rc)[0-9]{1,9})?"
 
 
 @cache
 def order(version: str) -> tuple[int, ...]:
     """Return a key to sort by. A candidate and a post-release stand where their release does."""
-    numbers = _NUMBERS.match(version)
+    numbers = re.match(_NUMBERS, version)
     return tuple(map(int, numbers[0].split("."))) if numbers else ()
 
 
@@ -31,7 +31,7 @@ def judged_by(version: str, known: Iterable[str], line: int) -> str | None:
     """
     this = order(version)
     # Three numbers: tags of images have them.
-    if _VERSION.fullmatch(version) is None or len(this) < 3:
+    if re.fullmatch(_VERSION, version) is None or len(this) < 3:
         return None
     kin = sorted((each for each in known if order(each)[:line] == this[:line]), key=order)
     before = [each for each in kin if order(each) <= this]

@@ -105,9 +105,9 @@ class Context(Struct, frozen=True):
             self.seatings[pool.name] = layout(self.spec, pool)
         return self.seatings[pool.name]
 
-    def on_trial(self, spec: Spec, pools: Mapping[str, Hardware]) -> Context:
-        """Return the same with other models or pools, which are seated anew."""
-        return replace(self, spec=spec, pools=pools, seatings={})
+    def on_trial(self, spec: Spec, **changes: Any) -> Context:
+        """Return the same with another spec, whose models are seated anew, and whatever else changes."""
+        return replace(self, spec=spec, seatings={}, **changes)
 
 
 Check = Callable[[Context], Iterator[Diagnostic]]

@@ -14,52 +14,52 @@ from llmdeploy.source import Comment, Source, Span
 
 MASK = "[REDACTED]"
 
-_CREDENTIAL = re.compile(
+_CREDENTIAL = (
     r"(?<![A-Za-z0-9_/-])"
     r"(?:hf_[A-Za-z0-9]{3,}|sk-[A-Za-z0-9_-]{3,}|gh[pousr]_[A-Za-z0-9]{20,}|nvapi-[A-Za-z0-9_-]{8,}|AKIA[A-Z0-9]{16})"
     r"|(?<=://)[^\s/@:\"']+:[^\s/@\"']+(?=@)"  # user and password in an address
 )
 # Long enough that nothing else is meant: a Hub id or a served name may begin with `sk-`.
-_BEYOND_DOUBT = re.compile(
+_BEYOND_DOUBT = (
     r"(?<![A-Za-z0-9_/-])"
     r"(?:hf_[A-Za-z0-9]{20,}|sk-(?=[A-Za-z0-9_-]*[0-9])[A-Za-z0-9_-]{20,}"
     r"|gh[pousr]_[A-Za-z0-9]{20,}|nvapi-[A-Za-z0-9_-]{20,}|AKIA[A-Z0-9]{16})"
 )
-_REFERENCE = re.compile(r"[A-Za-z0-9._-]+")
-_NAMES = re.compile(r"(?:^|[_-])(?:token|key|secret|password)$", re.IGNORECASE)
-_SHOUTED = re.compile(
+_REFERENCE = r"[A-Za-z0-9._-]+"
+_NAMES = r"(?i)(?:^|[_-])(?:token|key|secret|password)$"
+_SHOUTED = (
     r"(?:TOKEN|KEY|SECRET|PASSWORD)[\"']?\s*[:=]\s*"
     r"(?P<value>\"[^\"]*\"?|'[^']*'?|[^\s,}{\]\[#][^,}\]#]*)"
 )
-_SPOKEN = re.compile(_SHOUTED.pattern, re.IGNORECASE)
+_SPOKEN = "(?i)" + _SHOUTED
 
 
 def looks_like_credential(text: str) -> bool:
     """Tell whether `text` contains what looks like a credential: `hf_…`, `sk-…`."""
-    return _CREDENTIAL.search(text) is not None
+    return re.search(_CREDENTIAL, text) is not None
 
 
 def is_credential(text: str) -> bool:
     """Tell whether `text` contains a credential beyond doubt, wherever it stands."""
-    return _BEYOND_DOUBT.search(text) is not None
+    return re.search(_BEYOND_DOUBT, text) is not None
 
 
 def names_credential(key: str) -> bool:
     """Tell whether a value under this name is a credential: `HF_TOKEN`, `api-key`."""
-    return _NAMES.search(key) is not None
+    return re.search(_NAMES, key) is not None
 
 
 def is_secret(path: Path, value: object) -> bool:
     """Tell whether the scalar at `path` is a credential, or would be one if the file were right."""
     if path[:1] == ("secrets",):
-        is_reference = path[2:3] in (("env",), ("kubernetes",)) and _REFERENCE.fullmatch(str(value))
+        is_reference = path[2:3] in (("env",), ("kubernetes",)) and re.fullmatch(_REFERENCE, str(value))
         return len(path) > 1 and not is_reference
     held = len(path) > 3 and path[0] == "models" and path[2] in ("env", "engine_args")
     return held and any(names_credential(str(key)) for key in path[3:])
 
 
 def redact(text: str) -> str:
-    return _CREDENTIAL.sub(MASK, text)
+    return re.sub(_CREDENTIAL, MASK, text)
 
 
 def redacted(found: Diagnostic) -> Diagnostic:
@@ -95,9 +95,9 @@ def secret_ranges(source: Source, number: int, loose: bool = False) -> list[tupl
 
 
 def _ranges(source: Source, number: int, line: str, loose: bool) -> Iterator[tuple[int, int]]:
-    for match in _CREDENTIAL.finditer(line):
+    for match in re.finditer(_CREDENTIAL, line):
         yield match.span()
-    for match in (_SPOKEN if loose else _SHOUTED).finditer(line):
+    for match in re.finditer(_SPOKEN if loose else _SHOUTED, line):
         start, end = match.span("value")
         yield start, start + len(line[start:end].rstrip())
     for span in _secret_spans(source):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from llmdeploy.diagnostics.codes import CODES, Severity
 from llmdeploy.diagnostics.model import Diagnostic, has_errors
@@ -12,17 +13,16 @@ from llmdeploy.diagnostics.place import locate
 from llmdeploy.diagnostics.suggest import closest
 from llmdeploy.source import Comment, Source
 
-_DIRECTIVE = re.compile(r"#\s*llmdeploy:\s*(?P<verb>\S*)\s*(?P<rest>.*)")
-_CODE = re.compile(r"[A-Za-z]{2}[0-9]+")
+_DIRECTIVE = r"#\s*llmdeploy:\s*(?P<verb>\S*)\s*(?P<rest>.*)"
+_CODE = r"[A-Za-z]{2}[0-9]+"
 _ON_REQUEST = frozenset({"LD342", "LD529"})
 """Given only where more is asked for than the file: a waiver of these is not idle without it."""
 
 
-@dataclass(frozen=True)
-class _Waiver:
+class _Waiver(Struct, frozen=True):
     comment: Comment
     codes: tuple[str, ...]
-    used: set[str] = field(default_factory=set)
+    used: set[str] = set()
 
     def takes(self, diagnostic: Diagnostic, line: int) -> bool:
         if line != self.comment.line or diagnostic.code not in self.codes:
@@ -55,13 +55,13 @@ def apply(diagnostics: Iterable[Diagnostic], source: Source, complete: bool = Tr
 
 def names(comment: str, code: str) -> bool:
     """Tell whether a comment is a waiver of this code."""
-    match = _DIRECTIVE.match(comment)
+    match = re.match(_DIRECTIVE, comment)
     return match is not None and match["verb"] == "allow" and code in _codes(match["rest"])
 
 
 def less(waiver: str, code: str) -> str:
     """Return the text of a waiver without one of its codes; empty where that was the only one."""
-    match = _DIRECTIVE.match(waiver)
+    match = re.match(_DIRECTIVE, waiver)
     if match is None or list(_codes(match["rest"])) == [code]:
         return ""
     return re.sub(rf"\b{code}\b[,\s]*", "", waiver, count=1)
@@ -70,7 +70,7 @@ def less(waiver: str, code: str) -> str:
 def _read(source: Source) -> tuple[list[_Waiver], list[Diagnostic]]:
     waivers, problems = [], []
     for comment in source.comments:
-        match = _DIRECTIVE.match(comment.text)
+        match = re.match(_DIRECTIVE, comment.text)
         if match is None:
             continue
         codes = tuple(_codes(match["rest"])) if match["verb"] == "allow" else ()
@@ -82,7 +82,7 @@ def _read(source: Source) -> tuple[list[_Waiver], list[Diagnostic]]:
 def _codes(rest: str) -> Iterator[str]:
     """Yield the codes at the beginning; what follows them is the reader's reason."""
     for word in re.split(r"[,\s]+", rest):
-        if not _CODE.fullmatch(word):
+        if not re.fullmatch(_CODE, word):
             return
         yield word
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from llmdeploy.catalog.versions import judged_by
 from llmdeploy.diagnostics import Diagnostic
@@ -15,14 +16,13 @@ from llmdeploy.engines.table import Setting, Table, field_of
 from llmdeploy.plan.model import Why
 
 
-@dataclass(slots=True)
-class Words:
+class Words(Struct):
     """What has been said so far: arguments, variables, reasons and findings, each in order."""
 
-    args: list[str] = field(default_factory=list)
-    env: dict[str, str] = field(default_factory=dict)
-    why: list[Why] = field(default_factory=list)
-    diagnostics: list[Diagnostic] = field(default_factory=list)
+    args: list[str] = []
+    env: dict[str, str] = {}
+    why: list[Why] = []
+    diagnostics: list[Diagnostic] = []
 
 
 Speller = Callable[[Any, Settings, Words], None]

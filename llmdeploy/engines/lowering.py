@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from msgspec import convert
+from msgspec import Struct, convert
 from msgspec.structs import replace
 
 from llmdeploy.catalog import methods
@@ -26,11 +25,10 @@ from llmdeploy.plan.model import Download, Launch, Mount, MountKind, Probe, Prob
 if TYPE_CHECKING:
     from llmdeploy.memory.model import Ledger, Question
 
-MOVING = re.compile(r"(^|[-_.])(latest|nightly|main|master|dev|edge|stable)([-_.]|$)")
+MOVING = r"(^|[-_.])(latest|nightly|main|master|dev|edge|stable)([-_.]|$)"
 
 
-@dataclass(frozen=True)
-class TableEngine:
+class TableEngine(Struct, frozen=True):
     """An engine as far as its table goes. A subclass says the rest."""
 
     table: Table
@@ -180,7 +178,7 @@ def _image(settings: Settings, table: Table, words: Words) -> str:
 def _moves(image: str) -> bool:
     name, at, _ = image.partition("@")
     tag = name.rpartition("/")[2].partition(":")[2]
-    return not at and (not tag or MOVING.search(tag) is not None)
+    return not at and (not tag or re.search(MOVING, tag) is not None)
 
 
 def _no_image(settings: Settings, table: Table) -> Diagnostic:

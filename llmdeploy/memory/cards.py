@@ -23,14 +23,14 @@ _NVLINK = (
 )
 """Data centres' cards that are joined by NVLink or xGMI, and have workspaces for it."""
 
-_VENDOR = re.compile(r"^(?:nvidia |amd |instinct )+")
+_VENDOR = r"^(?:nvidia |amd |instinct )+"
 """Drivers' names of cards begin with it ("NVIDIA H100 80GB HBM3"), the catalog's ids do not."""
 
 
 def traits(card: Card, split: Split) -> frozenset[str]:
     """Name what holds: `cpu`, a node without GPUs; `fabric`; `many` and `four` for tensor parallelism over 2 and over 4 or more; `stages`; `large` and
     `huge`, as vLLM's get_batch_defaults divides cards."""
-    name = _VENDOR.sub("", (card.id or card.name or "").lower())
+    name = re.sub(_VENDOR, "", (card.id or card.name or "").lower())
     slow = name.startswith(("a100", "a800", "gb10"))
     found = {
         "cpu": card.vendor == "cpu",

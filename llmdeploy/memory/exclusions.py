@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from fnmatch import translate
 from functools import lru_cache
 
-_PREFIX = re.compile(
-    r"^(model\.language_model\.|language_model\.model\.|language_model\.|model\.|backbone\.)+"
-)
+_PREFIX = r"^(model\.language_model\.|language_model\.model\.|language_model\.|model\.|backbone\.)+"
 
-_LAYER = re.compile(r"^(?!re:)(.*\blayers\.)(\d+)(\..*)$")
+_LAYER = r"^(?!re:)(.*\blayers\.)(\d+)(\..*)$"
 
 
 def normal(path: str) -> str:
     """Drop what a multi-modal checkpoint puts before the language model's own names."""
-    return _PREFIX.sub("", path)
+    return re.sub(_PREFIX, "", path)
 
 
 @lru_cache(maxsize=64)
@@ -54,7 +52,7 @@ def condense(names: Sequence[str], layers: int | None = None) -> list[str]:
     found: dict[tuple[str, str], set[int]] = {}
     kept: list[str] = []
     for name in listed:
-        split = _LAYER.match(name)
+        split = re.match(_LAYER, name)
         if split is None:
             kept.append(name)
         else:

@@ -13,7 +13,7 @@ from llmdeploy.memory.scheme import Format, Scheme
 from llmdeploy.memory.shape import Part, Shape
 
 GIB = 1 << 30
-_FUSED = re.compile(r"(?:(q|k|v)_proj|(gate|up)_proj|in_proj_(?:qkv|z))$")
+_FUSED = r"(?:(q|k|v)_proj|(gate|up)_proj|in_proj_(?:qkv|z))$"
 """What engines load into one tensor: queries, keys and values; gate and up; the inputs of a gated delta net."""
 
 
@@ -167,8 +167,8 @@ class Bulk:
             size, raw = self._size(part, f"{path}.{part.module}")
             experts += size if part.expert else 0.0
             dense += 0.0 if part.expert else size
-            fused = _FUSED.sub(
-                lambda found: "qkv" if found[1] else "gate_up" if found[2] else "in", part.module
+            fused = re.sub(
+                _FUSED, lambda found: "qkv" if found[1] else "gate_up" if found[2] else "in", part.module
             )
             tensors[fused] = tensors.get(fused, 0.0) + raw
         return (

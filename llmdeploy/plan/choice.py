@@ -62,7 +62,7 @@ def _against(context: Context, name: str, engine: str, found: Question) -> list[
     model = context.spec.models[name]
     # Alone, so that a thousand models are not checked a thousand times.
     spec = context.spec.model_copy(update={"models": {name: model}, "routes": []})
-    trial = replace(context, spec=spec, choices={name: Choice(engine, found, "maintained")})
+    trial = context.on_trial(spec, choices={name: Choice(engine, found, "maintained")})
     return sorted(_findings(trial, name, engine), key=lambda finding: finding.code != _NOT_MAINTAINED)
 
 

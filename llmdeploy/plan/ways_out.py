@@ -63,7 +63,7 @@ def _judged(
     pools = dict(context.pools)
     pool = pools[pool_of(context.spec, name) or ""]
     pools[pool.name] = replace(pool, count=max(units or _free(context, name), 1), nodes=1)
-    trial = context.on_trial(spec, pools)
+    trial = context.on_trial(spec, pools=pools)
     found = [each for each in checks.check(trial) if each.path[:2] == ("models", name)]
     settings, _, ledger = settings_of(trial, name, {})
     found += context.engines[context.engine_of(name)].lower(settings).diagnostics

@@ -1,7 +1,5 @@
 """Facts of a model in the words of its config.json, for one that cannot be read where llm.yaml is compiled."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

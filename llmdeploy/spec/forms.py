@@ -6,16 +6,15 @@ One declaration drives both the lowering and the `anyOf` of the published JSON S
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pydantic import GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 
-@dataclass(frozen=True)
-class Short:
+class Short(Struct, frozen=True):
     """A value of one of `types` stands for `expand(value)`; `schema` says the same to an editor."""
 
     types: tuple[type, ...]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from llmdeploy.diagnostics import Path
 from llmdeploy.spec.shape import Shape
 
 
-@dataclass
-class Lowering:
+class Lowering(Struct):
     """Remembers where it has been, so that errors name the path that is in the file."""
 
-    expanded: set[Path] = field(default_factory=set)
-    nulls: list[Path] = field(default_factory=list)
+    expanded: set[Path] = set()
+    nulls: list[Path] = []
 
     def lower(self, value: Any, shape: Shape | None, path: Path = ()) -> Any:
         """Return `value` in long form. What does not fit its shape is left for pydantic to judge."""

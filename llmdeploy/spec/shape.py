@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from llmdeploy.diagnostics import Path
 from llmdeploy.spec.forms import Short
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """One place. A mapping has `model` (fixed keys) or `values` (keys of the user), a list has `items`."""
 
     model: type[BaseModel] | None = None

@@ -1,7 +1,5 @@
 """What stands around the models: pools of GPUs, secrets, routes, the gateway and storage."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator

@@ -1,7 +1,5 @@
 """The `targets` section: each target's own options."""
 
-from __future__ import annotations
-
 import ipaddress
 from typing import Annotated, Literal, Self
 

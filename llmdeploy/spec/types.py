@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from msgspec import Struct
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -54,8 +54,7 @@ def _as_written(value: Any) -> Any:
     return value.text if isinstance(value, PlainNumber) else value
 
 
-@dataclass(frozen=True)
-class _AsWritten:
+class _AsWritten(Struct, frozen=True):
     """A plain number where text is wanted is that text: `revision: 12e5`."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -67,8 +66,7 @@ class _AsWritten:
         return {**handler(core), "type": ["string", "number"]}
 
 
-@dataclass(frozen=True)
-class _Matches:
+class _Matches(Struct, frozen=True):
     """The same pattern for `parse` and for editors."""
 
     pattern: str
@@ -157,8 +155,7 @@ def _or_auto(value: Any, judge: ValidatorFunctionWrapHandler) -> Any:
     return judge(value)
 
 
-@dataclass(frozen=True)
-class _OrAuto:
+class _OrAuto(Struct, frozen=True):
     """A number, or the word `auto`."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -19,7 +19,7 @@ from llmdeploy.plan.model import Why
 _REVISION = re.compile(r"[A-Za-z0-9._/-]+")
 
 
-class OpenLlm(TableEngine):
+class OpenLlm(TableEngine, frozen=True):
     def lower(self, settings: Settings) -> Lowered:
         packed = bento(settings.openllm_tag) if settings.openllm_tag else None
         if packed is None:  # an unknown tag is reported where names are checked

@@ -53,7 +53,7 @@ def _speculative(wanted: Speculation, settings: Settings, words: Words) -> None:
     words.args += ["--speculative-num-draft-tokens", str(wanted.tokens + 1)]
 
 
-class Sglang(TableEngine):
+class Sglang(TableEngine, frozen=True):
     own: ClassVar[Mapping[str, Speller]] = {"adapters": _adapters, "speculative": _speculative}
 
     def lower(self, settings: Settings) -> Lowered:

@@ -30,7 +30,7 @@ def _speculative(wanted: Speculation, settings: Settings, words: Words) -> None:
     words.env["SPECULATE"] = str(wanted.tokens)
 
 
-class Tgi(TableEngine):
+class Tgi(TableEngine, frozen=True):
     own: ClassVar[Mapping[str, Speller]] = {"adapters": _adapters, "speculative": _speculative}
 
     def lower(self, settings: Settings) -> Lowered:

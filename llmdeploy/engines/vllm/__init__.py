@@ -113,7 +113,7 @@ def _cache(settings: Settings) -> Iterator[Diagnostic]:
         )
 
 
-class Vllm(TableEngine):
+class Vllm(TableEngine, frozen=True):
     own: ClassVar[Mapping[str, Speller]] = {"adapters": _adapters, "speculative": _speculative}
 
     def lower(self, settings: Settings) -> Lowered:
