@@ -88,6 +88,7 @@ CODES: dict[str, Code] = {
             "LD340": "the engine's own parser refuses the command line",
             "LD341": "the engine's own configuration check refuses the model",
             "LD350": "an adapter of another rank",
+            "LD351": "key/value heads that do not divide the attention heads",
             "LD352": "a config.json that the engine refuses",
             "LD353": "drafts by layers that the model does not have",
             "LD357": "models that take more of their cards than there is",

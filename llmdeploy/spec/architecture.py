@@ -8,6 +8,8 @@ from llmdeploy.spec.entry import Entry
 from llmdeploy.spec.types import Count, Json, Text, Tokens
 
 Size = Tokens
+AnyNumber = Annotated[int, Field(ge=0, le=65536)]
+Modules = Annotated[list[Text], Field(max_length=4096)]
 
 
 class VisionConfig(Entry):
@@ -25,6 +27,8 @@ class QuantizationConfig(Entry):
     )
     weight_block_size: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
     config_groups: dict[Text, Json] | None = Field(None, description="compressed-tensors' schemes.")
+    ignore: Modules | None = Field(None, description="Modules that are not quantized.")
+    modules_to_not_convert: Modules | None = Field(None, description="The same, in other tools' words.")
 
 
 class Architecture(Entry):
@@ -40,11 +44,27 @@ class Architecture(Entry):
     num_attention_heads: Count | None = None
     num_key_value_heads: Count | None = None
     head_dim: Count | None = None
+    layer_types: Annotated[list[Text], Field(min_length=1, max_length=1000)] | None = Field(
+        None, description="Of each layer.", examples=[["sliding_attention", "full_attention"]]
+    )
+    sliding_window: Tokens | None = None
+    num_kv_shared_layers: AnyNumber | None = Field(
+        None, description="Last layers that read an earlier one's KV cache."
+    )
     kv_lora_rank: Count | None = Field(None, description="Latent attention.")
+    q_lora_rank: Count | None = None
+    qk_nope_head_dim: Count | None = None
+    qk_rope_head_dim: Count | None = None
+    v_head_dim: Count | None = None
     num_experts: Count | None = None
     num_local_experts: Count | None = None
     n_routed_experts: Count | None = None
+    num_experts_per_tok: Count | None = None
+    n_shared_experts: AnyNumber | None = None
+    shared_expert_intermediate_size: AnyNumber | None = None
+    first_k_dense_replace: AnyNumber | None = Field(None, description="First layers that have no experts.")
     vocab_size: Size | None = None
+    tie_word_embeddings: bool | None = None
     max_position_embeddings: Tokens | None = None
     vision_config: VisionConfig | None = None
     quantization_config: QuantizationConfig | None = None

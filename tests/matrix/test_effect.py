@@ -103,6 +103,58 @@ GROUPED = {
     "quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128},
 }
 
+#: A model that nobody knows but by these, on one card that does not hold as many requests as the engine would take.
+DESCRIBED = {
+    "architectures": ["LlamaForCausalLM"],
+    "num_hidden_layers": 32,
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "max_position_embeddings": 131072,
+}
+SLIDING = {
+    **DESCRIBED,
+    "architectures": ["Gemma3ForCausalLM"],
+    "layer_types": ["sliding_attention", "full_attention"] * 16,
+    "sliding_window": 256,
+}
+EXPERTS = {
+    **DESCRIBED,
+    "architectures": ["Qwen2MoeForCausalLM"],
+    "num_experts": 8,
+    "moe_intermediate_size": 2048,
+    "num_experts_per_tok": 2,
+    "shared_expert_intermediate_size": 4096,
+}
+LATENT = {
+    **DESCRIBED,
+    "architectures": ["DeepseekV3ForCausalLM"],
+    "num_hidden_layers": 61,
+    "kv_lora_rank": 512,
+    "q_lora_rank": 1536,
+    "qk_nope_head_dim": 128,
+    "qk_rope_head_dim": 64,
+    "v_head_dim": 128,
+    "n_routed_experts": 8,
+    "moe_intermediate_size": 2048,
+    "n_shared_experts": 1,
+    "first_k_dense_replace": 1,
+}
+FULL_CARD = {
+    "models.chat.source": {"hub": "org/m"},
+    "models.chat.gpus.count": 1,
+    "models.chat.concurrency": "auto",
+}
+
+
+def weighed(key: str, value: Any, described: dict[str, Any], context: int = 1024) -> Row:
+    """Return a row for a fact that only the memory rests on: as many requests of the context as fit are taken."""
+    prefix = "models.chat.architecture"
+    return Row({f"{prefix}.{key}": value}, {**FULL_CARD, "models.chat.context": context, prefix: described})
+
+
 # Where a field stands -> what it is changed to, or a whole Row.
 ROWS: dict[str, Any] = {
     "version": 2,
@@ -229,6 +281,33 @@ ROWS: dict[str, Any] = {
             ("weight_block_size", [128, 128], [1024, 1024], {"quant_method": "fp8"}),
             ("config_groups", {"a": W4A16}, {"a": {"weights": {**WEIGHTS, "group_size": 1024}}}, COMPRESSED),
         )
+    },
+    "models.chat.architecture.tie_word_embeddings": weighed("tie_word_embeddings", True, DESCRIBED),
+    "models.chat.architecture.layer_types": weighed("layer_types", ["full_attention"] * 32, SLIDING),
+    "models.chat.architecture.sliding_window": weighed("sliding_window", 32768, SLIDING, 65536),
+    "models.chat.architecture.num_kv_shared_layers": weighed("num_kv_shared_layers", 16, DESCRIBED),
+    **{
+        f"models.chat.architecture.{key}": weighed(key, other, EXPERTS)
+        for key, other in (("num_experts_per_tok", 8), ("shared_expert_intermediate_size", 65536))
+    },
+    **{
+        f"models.chat.architecture.{key}": weighed(key, other, LATENT)
+        for key, other in (
+            ("q_lora_rank", 16384),
+            ("qk_nope_head_dim", 1024),
+            ("qk_rope_head_dim", 512),
+            ("v_head_dim", 1024),
+            ("n_shared_experts", 8),
+            ("first_k_dense_replace", 60),
+        )
+    },
+    **{
+        f"models.chat.architecture.quantization_config.{key}": weighed(
+            f"quantization_config.{key}",
+            ["re:.*mlp.*"] if key == "ignore" else ["mlp"],
+            {**DESCRIBED, "quantization_config": {"quant_method": "fp8", key: ["lm_head"]}},
+        )
+        for key in ("ignore", "modules_to_not_convert")
     },
     "models.chat.architecture.quantization_config.quant_algo": Row(
         {"models.chat.architecture.quantization_config.quant_algo": "FP8"},
