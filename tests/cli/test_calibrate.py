@@ -279,7 +279,9 @@ def test_a_figure_that_cannot_be_is_named_and_neither_compared_nor_kept(
 def test_what_is_left_out_of_a_correction_is_said(tmp_path: Path, spec: Path) -> None:
     result = invoke(log(tmp_path, "loading took 7.5", "loading took -7.5"), spec, "--save")
     assert result.exit_code == 0
-    assert "not saved, because they are not both predicted and in the log: weights, non-torch" in result.output
+    assert (
+        "not saved, because they are not both predicted and in the log: weights, non-torch" in result.output
+    )
     (row,) = yaml.safe_load((spec.parent / KEPT).read_text())["corrections"]
     assert "weights" not in row and "nontorch" not in row, "it follows from the weights"
 
@@ -301,7 +303,12 @@ def test_saving_nothing_is_a_failure_that_says_why(spec: Path) -> None:
             "length are not compared",
             {"kv", "KV tokens", "requests at full length"},
         ),
-        ("context: 8192", "context: 4096", "KV tokens and requests at", {"KV tokens", "requests at full length"}),
+        (
+            "context: 8192",
+            "context: 4096",
+            "KV tokens and requests at",
+            {"KV tokens", "requests at full length"},
+        ),
         (
             "context: 8192",
             "context: 8192\n    kv_cache: {dtype: fp8}",
