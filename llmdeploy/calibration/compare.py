@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -29,6 +29,8 @@ class Row(Struct, frozen=True):
     difference: float | None = None
     off: bool = False
     hint: str | None = None
+    compared: bool = True
+    """False: the log was made with a setting under which the prediction says nothing of it."""
 
     @property
     def share(self) -> float | None:
@@ -43,10 +45,17 @@ class Row(Struct, frozen=True):
 _SIZES = (("weights", max), ("activation", max), ("nontorch", max), ("cuda_graphs", max), ("kv", min))
 
 
-def compare(service: Service, ledger: Ledger, boot: Boot) -> list[Row]:
-    """Return every term, whether it was printed or not, in the order of the equation."""
+def compare(service: Service, ledger: Ledger, boot: Boot, spoiled: Container[str] = ()) -> list[Row]:
+    """Return every term, whether it was printed or not, in the order of the equation.
+
+    What is `spoiled` by a setting of the log is shown, and no term is blamed for it.
+    """
     rows = [*_sizes(service, ledger, boot), *_counts(ledger, boot), _seconds(service, boot)]
-    return list(_explained(rows))
+    return list(_explained(_apart(row) if row.term in spoiled else row for row in rows))
+
+
+def _apart(row: Row) -> Row:
+    return Row(row.term, row.unit, row.predicted, row.measured, compared=False)
 
 
 def _sizes(service: Service, ledger: Ledger, boot: Boot) -> Iterator[Row]:

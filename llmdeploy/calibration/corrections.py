@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from llmdeploy.calibration.compare import Row
-from llmdeploy.memory.corrections import SHIFTED, Correction, release
+import msgspec
+from msgspec import structs
+
+from llmdeploy.calibration.compare import NOISE_GIB, Row
+from llmdeploy.memory.corrections import FACTORS, SHIFTED, Correction, release
 
 _DIGITS = 3
 """What an engine prints has two; a third keeps the rounding out."""
@@ -24,17 +27,24 @@ def correction(
     date: str,
     sha256: str,
 ) -> Correction | None:
-    """Return what the rows come to; None where the log has no term of its own to offer."""
+    """Return what the rows come to; None where the log has no term of its own to offer.
+
+    Raises msgspec.ValidationError for what could not be read again.
+    """
     known = {row.term: row for row in rows if row.difference is not None}
     shifts = {term: round(known[term].difference or 0.0, _DIGITS) for term in SHIFTED if term in known}
     factor = None
     if "weights" in known and (share := known["weights"].share) is not None:
-        factor = min(max(round(1 + share, 4), 0.1), 10.0)
+        factor = round(1 + share, 4)
+        if not FACTORS[0] <= factor <= FACTORS[1] and abs(known["weights"].difference or 0.0) < NOISE_GIB:
+            factor = None  # a model so small that what the log rounds is most of it
     if not shifts and factor is None:
         return None
-    return Correction(
+    found = Correction(
         engine, release(engine, version), gpu, tensor, model, date, sha256[:_LOG], weights=factor, **shifts
     )  # fmt: skip
+    # The bounds of the record are those of its reader; only a conversion minds them.
+    return msgspec.convert(structs.asdict(found), Correction)
 
 
 def kept(before: Iterable[Correction], new: Correction) -> tuple[Correction, ...]:

@@ -24,7 +24,11 @@ def keep(directory: Path, new: Correction) -> Path:
         before, fault = ((), None) if text is None else calibration.parse(text, CALIBRATION)
         if fault is not None:
             raise CannotKeep(f"{CALIBRATION}, line {fault.line}: {fault.message}; mend it, or remove it")
-        _write(place, calibration.text(kept(before, new)))
+        text = calibration.text(kept(before, new))
+        _, fault = calibration.parse(text, CALIBRATION)
+        if fault is not None:
+            raise CannotKeep(f"what would be written could not be read again: {fault.message}")
+        _write(place, text)
     except UnicodeDecodeError:
         raise CannotKeep(f"{CALIBRATION} is not UTF-8 text; remove it") from None
     except OSError as error:

@@ -14,33 +14,51 @@ from llmdeploy.startlog.model import Boot
 CARD = 0.03
 """By how much two cards of one kind may differ in what the driver leaves them."""
 
-# What moves the memory: its flags on the plan's command line, its names in the log, what is printed of it besides,
-# and the default that is not printed.
-_SETTINGS: tuple[tuple[tuple[str, ...], tuple[str, ...], str, str | None], ...] = (
-    (
+_POOL = ("kv", "KV tokens", "requests at full length")
+_ALL = ("weights", "activation", "nontorch", "cuda_graphs", *_POOL)
+
+
+class _Setting(Struct, frozen=True):
+    """What moves the memory: its flags on the plan's command line, its names in the log, the terms that it `spoils`
+    where it differs, what is printed of it besides, and the default that is not printed."""
+
+    flags: tuple[str, ...]
+    names: tuple[str, ...]
+    spoils: tuple[str, ...]
+    printed: str = ""
+    default: str | None = None
+
+
+_SETTINGS = (
+    _Setting(
         ("max-model-len", "context-length"),
         ("max_model_len", "max_seq_len", "context_length"),
-        "context",
-        None,
+        ("KV tokens", "requests at full length"),
+        printed="context",
     ),
-    (
+    _Setting(
         ("gpu-memory-utilization", "mem-fraction-static"),
         ("gpu_memory_utilization", "mem_fraction_static"),
-        "fraction",
-        None,
+        _POOL,
+        printed="fraction",
     ),
-    (("kv-cache-memory-bytes",), ("kv_cache_memory_bytes",), "", None),
-    (("tensor-parallel-size", "tp-size"), ("tensor_parallel_size", "tp_size"), "", "1"),
-    (("pipeline-parallel-size", "pp-size"), ("pipeline_parallel_size", "pp_size"), "", "1"),
-    (("max-num-seqs", "max-running-requests"), ("max_num_seqs", "max_running_requests"), "", None),
-    (
+    _Setting(("kv-cache-memory-bytes",), ("kv_cache_memory_bytes",), _POOL),
+    _Setting(("tensor-parallel-size", "tp-size"), ("tensor_parallel_size", "tp_size"), _ALL, default="1"),
+    _Setting(("pipeline-parallel-size", "pp-size"), ("pipeline_parallel_size", "pp_size"), _ALL, default="1"),
+    _Setting(
+        ("max-num-seqs", "max-running-requests"),
+        ("max_num_seqs", "max_running_requests"),
+        ("activation", "cuda_graphs", *_POOL),
+    ),
+    _Setting(
         ("max-num-batched-tokens", "chunked-prefill-size"),
         ("max_num_batched_tokens", "chunked_prefill_size"),
-        "",
-        None,
+        ("activation", *_POOL),
     ),
-    (("kv-cache-dtype",), ("kv_cache_dtype",), "", "auto"),
-    (("quantization",), ("quantization",), "", None),
+    _Setting(
+        ("kv-cache-dtype",), ("kv_cache_dtype",), ("KV tokens", "requests at full length"), default="auto"
+    ),
+    _Setting(("quantization",), ("quantization",), ("weights", *_POOL)),
 )
 
 
@@ -55,6 +73,8 @@ class Mismatch(Struct, frozen=True):
     log: str
     plan: str
     fatal: bool = False
+    spoils: tuple[str, ...] = ()
+    """The terms that say nothing of the prediction where this differs."""
 
 
 def mismatches(service: Service, ledger: Ledger | None, boot: Boot) -> list[Mismatch]:
@@ -71,21 +91,23 @@ def _mismatches(service: Service, ledger: Ledger | None, boot: Boot) -> Iterator
     planned = _model(service.launch.argv)
     if boot.model and planned and not _same(boot.model, planned):
         yield Mismatch("model", boot.model, planned, fatal=True)
-    for flags, names, printed, default in _SETTINGS:
+    for setting in _SETTINGS:
+        names = setting.names
         said = next((boot.settings[name] for name in names if name in boot.settings), None)
-        if said is None and (value := boot.largest(printed)) is not None:
+        if said is None and (value := boot.largest(setting.printed)) is not None:
             said = f"{value:g}"
-        stated = _flag(service.launch.argv, flags) or _resolved(ledger, flags[0]) or default
+        flags = setting.flags
+        stated = _flag(service.launch.argv, flags) or _resolved(ledger, flags[0]) or setting.default
         if said is None:
             continue
         # Without a value to compare with, only what was asked for counts: the rest are the engine's own defaults.
         if stated is None and any(name in boot.asked for name in names):
-            yield Mismatch(names[0], said, "its default")
+            yield Mismatch(names[0], said, "its default", spoils=setting.spoils)
         elif stated is not None and not _equal(said, stated):
-            yield Mismatch(names[0], said, stated)
+            yield Mismatch(names[0], said, stated, spoils=setting.spoils)
     total, planned_gib = boot.largest("total"), service.gpus.memory_gib
     if service.gpus.count and total and planned_gib and abs(total - planned_gib) > CARD * planned_gib:
-        yield Mismatch("memory of one GPU", f"{total:.2f} GiB", f"{planned_gib:.2f} GiB")
+        yield Mismatch("memory of one GPU", f"{total:.2f} GiB", f"{planned_gib:.2f} GiB", spoils=_POOL)
 
 
 def _resolved(ledger: Ledger | None, flag: str) -> str | None:

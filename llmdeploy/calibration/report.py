@@ -10,8 +10,15 @@ from msgspec.structs import asdict
 
 from llmdeploy.calibration.compare import Row, Span
 from llmdeploy.calibration.mismatch import Mismatch
+from llmdeploy.calibration.plausible import Doubt
 
-_WORDS = {"nontorch": "non-torch", "cuda_graphs": "CUDA graphs", "kv": "KV cache"}
+_WORDS = {
+    "nontorch": "non-torch",
+    "cuda_graphs": "CUDA graphs",
+    "kv": "KV cache",
+    "kv_tokens": "KV tokens",
+    "concurrency": "requests at full length",
+}
 _HEAD = ("", "predicted", "measured", "difference", "")
 
 
@@ -34,8 +41,9 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         yield "every term that the log states is as predicted"
 
 
-def document(rows: Sequence[Row], differ: Sequence[Mismatch]) -> dict[str, Any]:
+def document(rows: Sequence[Row], differ: Sequence[Mismatch], doubts: Sequence[Doubt]) -> dict[str, Any]:
     return {
+        "implausible": [asdict(each) for each in doubts],
         "mismatches": [asdict(each) for each in differ],
         "terms": [
             {
@@ -46,6 +54,7 @@ def document(rows: Sequence[Row], differ: Sequence[Mismatch]) -> dict[str, Any]:
                 "difference": None if row.difference is None else round(row.difference, 4),
                 "share": None if row.share is None else round(row.share, 4),
                 "off": row.off,
+                "compared": row.compared,
                 "hint": row.hint,
             }
             for row in rows
@@ -57,8 +66,25 @@ def mismatch(each: Mismatch) -> str:
     return f"{each.what} is {each.log} in the log and {each.plan} in the plan"
 
 
+def spoiled(each: Mismatch) -> str:
+    """Say what of the table a mismatch leaves without meaning."""
+    *others, last = (words(term) for term in each.spoils)
+    return f"{', '.join(others)} and {last} are not compared" if others else f"{last} is not compared"
+
+
+def doubt(each: Doubt) -> str:
+    """Say which figure of the log is left out, and why."""
+    quoted = f' ("{each.quote}")' if each.quote else ""
+    what = f"{words(each.term)} of {each.value:,.6g}{quoted}"
+    return f"the log has {what}: {each.why}; it is neither compared nor kept"
+
+
 def name(row: Row) -> str:
-    return _WORDS.get(row.term, row.term)
+    return words(row.term)
+
+
+def words(term: str) -> str:
+    return _WORDS.get(term, term)
 
 
 def _cells(row: Row) -> tuple[str, str, str, str, str]:
@@ -68,7 +94,7 @@ def _cells(row: Row) -> tuple[str, str, str, str, str]:
         predicted,
         _range(row, row.measured, "not in the log"),
         _difference(row) if row.difference is not None else "",
-        "off" if row.off else "",
+        "off" if row.off else "" if row.compared else "not compared",
     )
 
 

@@ -49,7 +49,15 @@ def _directories(context: Context) -> Iterator[Diagnostic]:
             if directory is None:
                 continue
             path: Path = ("models", name, *below)
-            if context.facts.directories.get(directory) is False:
+            if directory in context.facts.not_directories:
+                parent = directory.rpartition("/")[0] or "."
+                yield Diagnostic(
+                    "LD512",
+                    f"`{directory}` is a file, and a source is the directory of a model",
+                    path,
+                    help=f"name the directory that holds it, `{parent if parent[0] in './' else f'./{parent}'}`",
+                )
+            elif context.facts.directories.get(directory) is False:
                 yield Diagnostic(
                     "LD512",
                     f"the directory `{directory}` is not on this machine",

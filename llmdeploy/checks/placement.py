@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from llmdeploy import catalog
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Note, Path, Place
 from llmdeploy.plan.hardware import Hardware
@@ -29,6 +30,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         if one_host and not pool.is_cpu:
             yield from _named_devices(context, pool, taken)
     yield from _cpu_pools(context)
+    yield from _memories(context)
     yield from _device_lists(context)
 
 
@@ -49,6 +51,28 @@ def _cpu_pools(context: Context) -> Iterator[Diagnostic]:
                 f"`memory` is missing from CPU pool `{name}`: the KV cache is sized from it",
                 ("gpus", name, "memory"),
                 help="state the memory of one machine, like `memory: 16GiB`",
+            )
+
+
+_ALIKE = 0.05
+"""By how much a stated memory may differ from the catalog's: nvidia-smi counts what the driver keeps, 2 or 3 %."""
+
+
+def _memories(context: Context) -> Iterator[Diagnostic]:
+    """A card of a known type has its own memory; a slice of one, which its resource or devices name, has less."""
+    for name, pool in context.pools.items():
+        stated = context.spec.gpus[name].memory
+        gpu = catalog.gpu(pool.gpu) if pool.gpu else None
+        if stated is None or gpu is None or gpu.memory_gib is None or pool.is_cpu:
+            continue
+        whole = context.spec.gpus[name].resource in (None, gpu.resource)
+        slices = any(str(device).startswith("MIG-") for device in context.spec.gpus[name].devices or ())
+        if whole and not slices and abs(stated - gpu.memory_gib) > _ALIKE * gpu.memory_gib:
+            yield Diagnostic(
+                "LD533",
+                f"`{name}` states {stated:g} GiB for each GPU, and {gpu.name} has {gpu.memory_gib:g} GiB",
+                ("gpus", name, "memory"),
+                help="leave `memory` out, or name the `type` that it is of; of a MIG slice, state its `resource` as well",
             )
 
 

@@ -61,3 +61,5 @@ def command(
         if paths
     )
     click.echo(f"built {result.plan.name if result.plan else ''}: {counts}; read {output / 'README.md'} next")
+    if words := common.unchecked_words(result):
+        click.echo(words.removeprefix("; "), err=True)

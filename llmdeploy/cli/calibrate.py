@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from llmdeploy.calibration.compare import Row
     from llmdeploy.calibration.mismatch import Mismatch
+    from llmdeploy.calibration.plausible import Doubt
     from llmdeploy.compiler import Result
+    from llmdeploy.memory.corrections import Correction
     from llmdeploy.plan.model import Service
     from llmdeploy.spec.model import Source
     from llmdeploy.startlog.model import Boot, StartLog
@@ -42,7 +44,8 @@ def command(log: str, spec: str, model: str | None, save: bool, date: str | None
     LOG is a file, or `-`: `docker logs NAME 2>&1 | llmdeploy calibrate -`. Of several starts in it, the last one
     counts. It is compared with the prediction alone; corrections that were kept before are left aside.
 
-    Exit status: 0 fine, also where a term is off; 1 errors in SPEC, 2 usage, 3 the log is not of such a start.
+    Exit status: 0 fine, also where a term is off; 1 errors in SPEC, 2 usage, 3 the log is not of such a start,
+    or nothing of it could be saved.
     """
     if log == spec == "-":
         raise click.UsageError("LOG and SPEC cannot both be standard input; name a file for one of them.")
@@ -57,13 +60,14 @@ def command(log: str, spec: str, model: str | None, save: bool, date: str | None
     name = _model(result, model)
     service = result.plan.service(name)
     boot = _boot(read, service)
+    boot, doubts = _plausible(service, boot)
     rows, differ = _compared(service, boot)
     kept = _save(spec, result, service, boot, rows, differ, date, read.sha256) if save else None
     if format == "json":
-        click.echo(_json(service, boot, read, rows, differ, kept))
+        click.echo(_json(service, boot, read, rows, differ, doubts, kept))
     else:
         _print(service, boot, rows, kept)
-    _end(result, service, boot)
+    _end(result, service, boot, unsaved=save and kept is None)
 
 
 def _read(log: str) -> StartLog:
@@ -124,6 +128,19 @@ def _boot(read: StartLog, service: Service) -> Boot:
     return boots[-1]
 
 
+def _plausible(service: Service, boot: Boot) -> tuple[Boot, list[Doubt]]:
+    from llmdeploy.calibration import report
+    from llmdeploy.calibration.plausible import plausible
+    from llmdeploy.memory.model import Ledger, Verdict
+
+    boot, doubts = plausible(service, service.memory or Ledger(Verdict.UNKNOWN), boot)
+    for each in doubts:
+        _tell(f"warning: {report.doubt(each)}")
+    if doubts and not boot.measures:
+        _fail("nothing that the log says of memory can be", "give it as the engine printed it")
+    return boot, doubts
+
+
 def _compared(service: Service, boot: Boot) -> tuple[list[Row], list[Mismatch]]:
     from llmdeploy.calibration import report
     from llmdeploy.calibration.compare import compare
@@ -138,12 +155,14 @@ def _compared(service: Service, boot: Boot) -> tuple[list[Row], list[Mismatch]]:
             f"give the log of `{service.name}`, or name another model with --model",
         )
     for each in differ:
-        _tell(f"warning: {report.mismatch(each)}: what differs below may come of that")
+        effect = report.spoiled(each) if each.spoils else "what differs below may come of that"
+        _tell(f"warning: {report.mismatch(each)}: {effect}")
     if boot.version is None:
         _tell(f"note: the log states no version; {service.engine_version} of the plan is taken for it")
     if not boot.measures:
         _fail("the log says nothing of memory", "give it from the first line on, until the engine is ready")
-    return compare(service, service.memory or Ledger(Verdict.UNKNOWN), boot), differ
+    spoiled = {term for each in differ for term in each.spoils}
+    return compare(service, service.memory or Ledger(Verdict.UNKNOWN), boot, spoiled), differ
 
 
 def _save(
@@ -159,41 +178,57 @@ def _save(
     """Keep what can be kept; None, and why, where nothing can."""
     from datetime import date as today
 
+    import msgspec
+
     from llmdeploy import catalog
     from llmdeploy.calibration.corrections import correction
     from llmdeploy.calibration.kept import CannotKeep, keep
     from llmdeploy.plan.parallelism import tensor_size
+
+    def nothing(why: str) -> None:
+        _tell(f"error: nothing was saved: {why}")
 
     assert result.spec is not None
     model = result.spec.models[service.name]
     pool = result.spec.gpus[service.gpus.pool]
     gpu = catalog.gpu(pool.type) if pool.type else None
     if differ:
-        _tell("nothing was saved: the log is not of the plan as it is")
+        nothing("the log is not of the plan as it is")
     elif boot.failure is not None:
-        _tell("nothing was saved: the engine did not start")
+        nothing("the engine did not start")
     elif gpu is None:
-        _tell("nothing was saved: corrections are kept by the catalog's GPU, and the pool has no `type`")
+        nothing("corrections are kept by the catalog's GPU, and the pool has no `type`")
     else:
-        found = correction(
-            rows,
-            engine=service.engine,
-            version=service.engine_version,
-            gpu=gpu.id,
-            tensor=tensor_size(model),
-            model=_id(model.source),
-            date=date or boot.date or today.today().isoformat(),
-            sha256=sha256,
-        )
-        if found is None:
-            _tell("nothing was saved: there is no term that is both predicted and in the log")
-            return None
         try:
-            return keep(Path(spec).parent, found)
+            found = correction(
+                rows,
+                engine=service.engine,
+                version=service.engine_version,
+                gpu=gpu.id,
+                tensor=tensor_size(model),
+                model=_id(model.source),
+                date=date or boot.date or today.today().isoformat(),
+                sha256=sha256,
+            )
+            if found is not None:
+                _tell_left_out(found)
+                return keep(Path(spec).parent, found)
+            nothing("there is no term that is both predicted and in the log")
+        except msgspec.ValidationError as reason:
+            nothing(f"it could not be read again: {reason}")
         except CannotKeep as reason:
-            _tell(f"error: {reason}")
-            sys.exit(common.FAILED)
+            nothing(str(reason))
     return None
+
+
+def _tell_left_out(found: Correction) -> None:
+    """Say which of the terms that can be kept the correction does not have."""
+    from llmdeploy.calibration.report import words
+    from llmdeploy.memory.corrections import SHIFTED
+
+    absent = [words(term) for term in ("weights", *SHIFTED) if getattr(found, term) is None]
+    if absent:
+        _tell(f"note: not saved, because they are not both predicted and in the log: {', '.join(absent)}")
 
 
 def _id(source: Source) -> str:
@@ -210,6 +245,7 @@ def _json(
     read: StartLog,
     rows: Sequence[Row],
     differ: Sequence[Mismatch],
+    doubts: Sequence[Doubt],
     kept: Path | None,
 ) -> str:
     from msgspec.structs import asdict
@@ -228,7 +264,7 @@ def _json(
     }
     shown = {"model": service.name, "engine": service.engine, "engine_version": service.engine_version}
     saved = str(kept) if kept else None
-    return json.dumps({**shown, "log": log, **document(rows, differ), "saved": saved}, indent=2)
+    return json.dumps({**shown, "log": log, **document(rows, differ, doubts), "saved": saved}, indent=2)
 
 
 def _print(service: Service, boot: Boot, rows: Sequence[Row], kept: Path | None) -> None:
@@ -243,7 +279,7 @@ def _print(service: Service, boot: Boot, rows: Sequence[Row], kept: Path | None)
         click.echo(f"kept in {kept}: from now on plans for this GPU and release use it")
 
 
-def _end(result: Result, service: Service, boot: Boot) -> NoReturn:
+def _end(result: Result, service: Service, boot: Boot, *, unsaved: bool) -> NoReturn:
     if boot.failure is not None:
         _fail(f"the engine did not start, {boot.failure.kind}: {boot.failure.line}")
     if service.memory is None or not service.memory.ranks:
@@ -252,7 +288,7 @@ def _end(result: Result, service: Service, boot: Boot) -> NoReturn:
     if not result.ok:
         common.show(result)
         sys.exit(common.INVALID)
-    sys.exit(0)
+    sys.exit(common.FAILED if unsaved else 0)
 
 
 def _tell(line: str) -> None:

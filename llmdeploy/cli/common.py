@@ -192,7 +192,9 @@ def show(result: Result, format: Format = "full", *, to_stdout: bool = False) ->
         return
     from llmdeploy.diagnostics.render import render
 
-    text = render(result.diagnostics, result.source, format, color=wants_color(stream))
+    text = render(
+        result.diagnostics, result.source, format, color=wants_color(stream), unchecked=unchecked(result)
+    )
     if text:
         click.echo(text.rstrip("\n"), err=not to_stdout, color=True)
 
@@ -206,6 +208,30 @@ def failed(result: Result, strict: bool) -> bool:
 
     worst = {diagnostic.severity for diagnostic in result.diagnostics}
     return Severity.ERROR in worst or (strict and Severity.WARNING in worst)
+
+
+def unchecked(result: Result) -> dict[str, str]:
+    """Return the models whose memory no rule has looked at, and why."""
+    return {
+        service.name: service.memory.reason or ""
+        for service in (result.plan.services if result.plan else ())
+        if service.memory is not None and service.memory.verdict == "UNKNOWN"
+    }
+
+
+def unchecked_words(result: Result) -> str:
+    """Return the end of a last line: which models were not looked at, and what to do; "" where all were."""
+    found = unchecked(result)
+    if not found:
+        return ""
+    names = ", ".join(f"`{name}`" for name in found)
+    mended = all(why.startswith(("config:", "architecture: config.json")) for why in found.values())
+    if not mended:
+        return f"; memory was not checked for {names}: `llmdeploy plan` says why"
+    assert result.spec is not None
+    local = all(result.spec.models[name].source.path for name in found)
+    online = "" if local else "read it with `--online`, or "
+    return f"; memory was not checked for {names}: {online}state its shape under `architecture:`"
 
 
 def summary(result: Result) -> str:

@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from llmdeploy.diagnostics import Diagnostic
     from llmdeploy.starter.pools import Pool
 
 
 _DOES_NOT_FIT = "LD304"
+_OTHER = "name another --gpu or --engine"
+_SUBJECTS = {
+    _DOES_NOT_FIT: "name a smaller --model, a larger --gpu, or more of them with --count",
+    "LD307": _OTHER,
+    "LD308": _OTHER,
+    "LD315": "name another --engine, or its tag as --model, like llama3.2:1b",
+    "LD335": _OTHER,
+}
+"""What `init` has to offer, where the compiler's help names settings of the file that it did not write."""
 
 
 @click.command("init")
@@ -48,7 +58,7 @@ def command(
     """
     if count is not None and not gpus:
         raise click.UsageError("--count says how many there are of each --gpu; name one")
-    text = _text(_of_catalog(gpus, count or 1) if gpus else _of_machine(), model, engine, name)
+    text, unchecked = _text(_of_catalog(gpus, count or 1) if gpus else _of_machine(), model, engine, name)
     if output == "-":
         click.echo(text, nl=False)
         return
@@ -62,7 +72,7 @@ def command(
     except OSError as error:
         raise click.UsageError(f"{output} cannot be written: {error.strerror}") from None
     argument = "" if output == "llm.yaml" else f" {output}"
-    click.echo(f"wrote {output}; `llmdeploy plan{argument}` shows what it would run")
+    click.echo(f"wrote {output}; `llmdeploy plan{argument}` shows what it would run{unchecked}")
 
 
 def _of_catalog(ids: Sequence[str], count: int) -> list[Pool]:
@@ -76,8 +86,12 @@ def _of_catalog(ids: Sequence[str], count: int) -> list[Pool]:
         if gpu is None:
             advice = did_you_mean(name, catalog.gpu_names())
             raise click.UsageError(f"there is no GPU `{name}` in the catalog; {advice}")
+        if gpu in found:
+            raise click.UsageError(
+                f"`{name}` is named a second time; --count says how many there are of each --gpu"
+            )
         found.append(gpu)
-    return [of_catalog(gpu, count) for gpu in dict.fromkeys(found)]
+    return [of_catalog(gpu, count) for gpu in found]
 
 
 def _of_machine() -> list[Pool]:
@@ -97,25 +111,44 @@ def _of_machine() -> list[Pool]:
     return pools
 
 
-def _text(pools: Sequence[Pool], model: str | None, engine: str | None, name: str) -> str:
-    """Return the file, once the compiler has taken it: what it refuses is an option that does not fit."""
+def _text(pools: Sequence[Pool], model: str | None, engine: str | None, name: str) -> tuple[str, str]:
+    """Return the file, once the compiler has taken it, and which memory was not checked.
+
+    What the compiler refuses is an option that does not fit.
+    """
+    from llmdeploy.cli import common
     from llmdeploy.compiler import compile
     from llmdeploy.diagnostics import Severity
     from llmdeploy.registry import ENGINES
-    from llmdeploy.starter.choice import choose, larger
+    from llmdeploy.starter.choice import choose, larger, smaller
     from llmdeploy.starter.text import write
 
+    if engine == "openllm" and model is None:
+        raise click.UsageError(
+            "openllm serves models of its own; name one by its tag, like `--model llama3.2:1b`"
+        )
     ended = engine is not None and engine in ENGINES and ENGINES[engine].card().status != "maintained"
     choices = [choose(pool, model) for pool in pools]
     while True:
         text = write(name, pools, choices, engine, ended)
-        found = [each for each in compile(text, emit=False).diagnostics if each.severity is Severity.ERROR]
+        result = compile(text, emit=False)
+        found = [each for each in result.diagnostics if each.severity is Severity.ERROR]
         if not found:
-            return text
-        # The number of GPUs was guessed from the model's name; the ledger of its memory knows better.
-        wider = [larger(choice, pool) for choice, pool in zip(choices, pools, strict=True)]
+            return text, common.unchecked_words(result)
+        # What was guessed is that of an engine which takes little for itself, and the number of GPUs comes from the
+        # model's name; the ledger of its memory knows better.
+        wider = [
+            larger(choice, pool) if model else smaller(choice, pool)
+            for choice, pool in zip(choices, pools, strict=True)
+        ]
         grown = [more or choice for choice, more in zip(choices, wider, strict=True)]
         if {each.code for each in found} != {_DOES_NOT_FIT} or grown == choices:
-            help = f"; {found[0].help}" if found[0].help else ""
-            raise click.UsageError(f"{found[0].message}{help}")
+            raise click.UsageError(f"{found[0].message}; {_advice(found[0])}")
         choices = grown
+
+
+def _advice(finding: Diagnostic) -> str:
+    """Return a help that speaks of what `init` can be told; settings of llm.yaml come after it."""
+    if finding.code in _SUBJECTS:
+        return _SUBJECTS[finding.code]
+    return finding.help or "name another --gpu, --model or --engine"

@@ -57,7 +57,8 @@ def command(
         result = _with_engines(result, Path() if spec == "-" else Path(spec).parent, programs)
     common.show(result, format, to_stdout=True)
     if format == "full":
-        click.echo(f"{result.source.file}: {common.summary(result) or 'fine'}", err=bool(result.diagnostics))
+        last = f"{common.summary(result) or 'fine'}{common.unchecked_words(result)}"
+        click.echo(f"{result.source.file}: {last}", err=bool(result.diagnostics))
     sys.exit(common.INVALID if common.failed(result, strict) else 0)
 
 

@@ -135,6 +135,7 @@ CODES: dict[str, Code] = {
             "LD528": "a quantization that the name of the repository contradicts",
             "LD529": "a Hub that tells nothing",
             "LD531": "a calibration file that cannot be used",
+            "LD533": "a memory that is not of the GPU's type",
             "LD535": "a share of a card that nobody else uses",
             "LD536": "a start that is given less time than it is expected to take",
         },

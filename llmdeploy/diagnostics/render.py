@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from llmdeploy.diagnostics.codes import Severity
@@ -22,11 +22,20 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE
 
 
 def render(
-    diagnostics: Sequence[Diagnostic], source: Source, format: Format = "full", color: bool = False
+    diagnostics: Sequence[Diagnostic],
+    source: Source,
+    format: Format = "full",
+    color: bool = False,
+    unchecked: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the diagnostics in the order given; text without a line break at its end, empty for none."""
+    """Return the diagnostics in the order given; text without a line break at its end, empty for none.
+
+    `unchecked` are models whose memory no rule has looked at, with the reason; only a program's reader asks here.
+    """
     if format == "json":
-        return json.dumps({"diagnostics": [as_json(d, source) for d in diagnostics]}, indent=2)
+        models = [{"model": name, "reason": why} for name, why in (unchecked or {}).items()]
+        more = {} if unchecked is None else {"memory_not_checked": models}
+        return json.dumps({"diagnostics": [as_json(d, source) for d in diagnostics], **more}, indent=2)
     if format == "github":
         return "\n".join(_github(d, source) for d in diagnostics)
     if format == "concise":

@@ -28,7 +28,7 @@ class Facts(Struct, frozen=True):
 
     `checkpoints` have the whole config.json and the headers of the weights, which are read when one is first asked
     for; `flaws` say what is wrong with the weights of a source, by the same keys. `directories` tells of each local
-    source whether it is there, `ranks` of LoRA adapters among them their rank; `configs` have what the config.json of
+    source whether it is there (`not_directories` are files), `ranks` of LoRA adapters among them their rank; `configs` have what the config.json of
     each states, as it stands there, and `faults` of each directory that is there which of its JSON files says nothing,
     and why (the end of a sentence). `corrections` are what `llmdeploy calibrate --save` kept, empty where that file
     has a `corrections_fault`. `spec_dir` is the way from the output root to the directory of llm.yaml, with `/`.
@@ -39,6 +39,7 @@ class Facts(Struct, frozen=True):
     flaws: Mapping[str, Flaw] = field(default_factory=dict)
     files: Mapping[str, str | None] = field(default_factory=dict)
     directories: Mapping[str, bool] = field(default_factory=dict)
+    not_directories: frozenset[str] = frozenset()
     configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     faults: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ranks: Mapping[str, int] = field(default_factory=dict)

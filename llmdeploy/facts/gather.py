@@ -57,6 +57,7 @@ def gather(
         flaws=Lazy(_flaws(readers, refused)),
         files={name: text(directory / name) for name in templates},
         directories={path: place.is_dir() for path, place in local.items()},
+        not_directories=frozenset(path for path, place in local.items() if place.is_file()),
         configs={path: read["config.json"].content for path, read in beside.items()},
         faults={path: _faults(place, beside[path]) for path, place in local.items() if place.is_dir()},
         ranks={path: rank for path, read in beside.items() if (rank := _rank(read)) is not None},

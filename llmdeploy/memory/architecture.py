@@ -73,14 +73,18 @@ def _ssm(config: Config, family: Family) -> str:
     return str(stated) if stated is not None else "float32" if family.blocks else "auto"
 
 
+_NAMELESS = (
+    "config.json names no architecture, and its `model_type` tells of none; "
+    "state it under `architecture`, like `architectures: [LlamaForCausalLM]`"
+)
+
+
 def _family(config: Config) -> Family:
     for name in config.architectures:
         if name in FAMILIES:
             return FAMILIES[name]
     named = ", ".join(f"`{name}`" for name in config.architectures)
-    raise UnmodelledError(
-        "architecture", f"{named} is not modelled" if named else "config.json names no architecture"
-    )
+    raise UnmodelledError("architecture", f"{named} is not modelled" if named else _NAMELESS)
 
 
 def _many(config: Config, *keys: str, default: int | None = None) -> int:

@@ -64,7 +64,12 @@ class Config:
     @property
     def architectures(self) -> tuple[str, ...]:
         stated = self.whole.get("architectures") or self.text.get("architectures")
-        return tuple(str(name) for name in stated) if isinstance(stated, (list, tuple)) else ()
+        if stated and isinstance(stated, (list, tuple)):
+            return tuple(str(name) for name in stated)
+        from llmdeploy.memory.model_types import ARCHITECTURES
+
+        derived = ARCHITECTURES.get(str(self.whole.get("model_type") or self.text.get("model_type")))
+        return (derived,) if derived else ()
 
     @property
     def dtype(self) -> str:

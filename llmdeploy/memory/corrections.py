@@ -16,8 +16,12 @@ SHIFTED = ("activation", "nontorch", "cuda_graphs")
 
 
 Words = Annotated[str, Meta(min_length=1)]
-Factor = Annotated[float, Meta(ge=0.1, le=10)]
-Shift = Annotated[float, Meta(ge=-1000, le=1000)]
+LARGEST_GIB = 1000.0
+"""More than any one GPU has: 288 GiB is the most in 2026. What is said of more is a misprint."""
+FACTORS = (0.1, 10.0)
+"""Of weights: further from what was predicted is another checkpoint, and no correction."""
+Factor = Annotated[float, Meta(ge=FACTORS[0], le=FACTORS[1])]
+Shift = Annotated[float, Meta(ge=-LARGEST_GIB, le=LARGEST_GIB)]
 
 
 class Correction(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -76,6 +76,20 @@ def larger(choice: Choice, pool: Pool) -> Choice | None:
     return None if count is None else replace(choice, gpus=count)
 
 
+def smaller(choice: Choice, pool: Pool) -> Choice | None:
+    """Return the next smaller of the models that are chosen without being asked for; None for the smallest."""
+    rungs = [(name, tokens) for _, name, tokens in _LADDER]
+    at = (
+        rungs.index((choice.source, choice.context or 0))
+        if (choice.source, choice.context) in rungs
+        else None
+    )
+    if at is None or at + 1 == len(rungs):
+        return None
+    source, context = rungs[at + 1]
+    return replace(choice, source=source, context=context, gated=catalog.gated(source))
+
+
 def _lacks_bfloat16(pool: Pool) -> bool:
     return pool.capability is not None and float(pool.capability) < 8
 

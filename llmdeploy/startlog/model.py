@@ -74,8 +74,8 @@ class Boot(Struct, frozen=True):
 
     `measures` is term -> rank -> value; the rank is what the engine calls it (`DP0_TP1`), "" where it names none.
     `asked` are its arguments, `settings` those with what became of them and of the others, as text and in the
-    engine's own spelling with `_`. `date` is that of its first line, where
-    the log states one with its year.
+    engine's own spelling with `_`. `quotes` are the words of the log
+    that stated a printed term last. `date` is that of its first line, where the log states one with its year.
     """
 
     engine: str
@@ -84,6 +84,7 @@ class Boot(Struct, frozen=True):
     asked: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     measures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    quotes: Mapping[str, str] = field(default_factory=dict)
     failure: Failure | None = None
     ready: bool = False
     date: str | None = None

@@ -59,6 +59,7 @@ class _Boot:
         self.asked: dict[str, str] = {}
         self.said: dict[str, str] = {}
         self.terms: dict[str, dict[str, float]] = defaultdict(dict)
+        self.quotes: dict[str, str] = {}
         self.failure: Failure | None = None
         self.ready = False
 
@@ -100,6 +101,7 @@ class _Boot:
             asked=self.asked,
             settings=said,
             measures=measures,
+            quotes=self.quotes,
             failure=None if self.ready else failure,
             ready=self.ready,
             date=self.date,
@@ -157,6 +159,7 @@ class _Container:
                 boot.engine = boot.engine or language.engine
                 for term, value in values(found).items():
                     boot.add(term, who, value, fold)
+                    boot.quotes[term] = text[text.rfind(" ", 0, found.start() + 1) + 1 : found.end()]
         for kind, sign in language.failures:
             if boot.failure is None and sign.search(text):
                 boot.failure = Failure(kind, reason(text))

@@ -7,6 +7,17 @@ from collections.abc import Mapping
 BLOCK = 16
 """Tokens of a block of V0, which prints blocks only; it took another size where that was asked for."""
 
+SOURCES: Mapping[str, tuple[str, ...]] = {
+    "weights": ("free", "after"),
+    "activation": ("peak_activation", "graphs_estimated", "peak", "initial"),
+    "nontorch": ("consumed", "weights", "free"),
+    "cuda_graphs": ("graphs_estimated", "graphs"),
+    "kv": ("k", "v", "state"),
+    "state": ("state_ssm",),
+    "kv_tokens": ("pool_tokens", "blocks"),
+}
+"""What a term may have been made of, where the engine does not print it."""
+
 Terms = Mapping[str, Mapping[str, float]]
 """term -> rank -> value."""
 

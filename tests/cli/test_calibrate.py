@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from support import tools
 
 from llmdeploy import compiler
 from llmdeploy.cli import cli
+from llmdeploy.facts import calibration
 from llmdeploy.facts.gather import gather
 from llmdeploy.plan.model import Plan
 
@@ -239,3 +241,88 @@ def test_errors_in_llm_yaml_end_it(spec: Path) -> None:
     result = invoke(TWO_GPUS, changed(spec, "gpus: 2", "gpus: two"))
     assert result.exit_code == 1
     assert "error[LD103]" in result.output
+
+
+# Figures that no start can have
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("loading took 7.5", "loading took -7.5", 'weights of -7.51 ("Model loading took -7.5'),
+        ("loading took 7.5", "loading took 9999999999997.5", "a GPU has 79."),
+        ("loading took 7.5", f"loading took 1{'0' * 400}.5", "weights of inf"),
+        ("loading took 7.5", "loading took 0.0", "7.51 GiB are predicted: it is another checkpoint"),
+        ("2.69 GiB for peak activation", "-269 GiB for peak activation", "it cannot be less than nothing"),
+        ("size: 1,031,424 tokens", "size: 0 tokens", 'KV tokens of 0 ("KV cache size: 0 tokens")'),
+        ("size: 1,031,424 tokens", "size: 1,000,000,000,000 tokens", "a token takes more than a byte"),
+        ("request: 125.91x", "request: 0.00x", "an engine that holds nothing does not start"),
+        ("(77.66/79.19 GiB)", "(77.66/79190.00 GiB)", "no GPU has so much"),
+        ("warmup model) took 23.40", "warmup model) took 23400000.0", "no start takes a week"),
+    ],
+)
+def test_a_figure_that_cannot_be_is_named_and_neither_compared_nor_kept(
+    before: str, after: str, said: str, tmp_path: Path, spec: Path
+) -> None:
+    result = invoke(log(tmp_path, before, after), spec, "--save", "--date", "2026-11-30", "--format", "json")
+    assert said in result.stderr
+    assert "neither compared nor kept" in result.stderr
+    shown = json.loads(result.stdout)
+    names = {"kv_tokens": "KV tokens", "concurrency": "requests at full length"}
+    bad = {names.get(each["term"], each["term"]) for each in shown["implausible"]}
+    assert bad
+    assert all(row["difference"] is None for row in shown["terms"] if row["term"] in bad)
+    _, fault = calibration.parse((spec.parent / KEPT).read_text(), KEPT)
+    assert fault is None, "what is saved is always readable"
+
+
+def test_what_is_left_out_of_a_correction_is_said(tmp_path: Path, spec: Path) -> None:
+    result = invoke(log(tmp_path, "loading took 7.5", "loading took -7.5"), spec, "--save")
+    assert result.exit_code == 0
+    assert (
+        "not saved, because they are not both predicted and in the log: weights, non-torch" in result.output
+    )
+    (row,) = yaml.safe_load((spec.parent / KEPT).read_text())["corrections"]
+    assert "weights" not in row and "nontorch" not in row, "it follows from the weights"
+
+
+def test_saving_nothing_is_a_failure_that_says_why(spec: Path) -> None:
+    result = invoke(TWO_GPUS, changed(spec, "memory_fraction: 0.95", "memory_fraction: 0.9"), "--save")
+    assert result.exit_code == 3
+    assert "error: nothing was saved: the log is not of the plan as it is" in result.output
+    assert not (spec.parent / KEPT).exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "effect", "apart"),
+    [
+        (
+            "memory_fraction: 0.95",
+            "memory_fraction: 0.9",
+            "gpu_memory_utilization is 0.95 in the log and 0.9 in the plan: KV cache, KV tokens and requests at full "
+            "length are not compared",
+            {"kv", "KV tokens", "requests at full length"},
+        ),
+        (
+            "context: 8192",
+            "context: 4096",
+            "KV tokens and requests at",
+            {"KV tokens", "requests at full length"},
+        ),
+        (
+            "context: 8192",
+            "context: 8192\n    kv_cache: {dtype: fp8}",
+            "kv_cache_dtype is auto in the log and fp8",
+            {"KV tokens", "requests at full length"},
+        ),
+    ],
+)
+def test_a_log_of_another_setting_blames_no_term_for_it(
+    before: str, after: str, effect: str, apart: set[str], spec: Path
+) -> None:
+    result = invoke(TWO_GPUS, changed(spec, before, after), "--format", "json")
+    assert effect in result.stderr
+    rows = {row["term"]: row for row in json.loads(result.stdout)["terms"]}
+    assert {term for term, row in rows.items() if not row["compared"]} == apart
+    assert all(rows[term]["hint"] is None and not rows[term]["off"] for term in apart)
+    assert rows["weights"]["difference"] is not None, "the others are compared as before"

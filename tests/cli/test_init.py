@@ -323,3 +323,44 @@ def test_what_the_compiler_would_refuse_is_a_usage_error(arguments: list[str], s
     assert result.exit_code == 2
     assert said in result.output
     assert not result.stdout
+
+
+def test_a_gpu_that_is_named_twice_is_no_way_to_count() -> None:
+    result = init("--gpu", "l4", "--gpu", "nvidia-l4", "-o", "-")
+    assert result.exit_code == 2
+    assert (
+        "`nvidia-l4` is named a second time; --count says how many there are of each --gpu" in result.output
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--gpu", "gaudi3"], "name another --gpu or --engine"),
+        (["--gpu", "t4", "--engine", "tgi"], "name another --gpu or --engine"),
+        (["--gpu", "cpu", "--engine", "openllm", "--model", "llama3.2:1b"], "name another --gpu or --engine"),
+        (["--gpu", "l4", "--engine", "openllm"], "name one by its tag, like `--model llama3.2:1b`"),
+        (["--gpu", "l4", "--engine", "openllm", "--model", "acme/x-7B"], "or its tag as --model"),
+        (["--gpu", "l4", "--model", "Qwen/Qwen2.5-72B-Instruct"], "name a smaller --model, a larger --gpu"),
+    ],
+)
+def test_a_refusal_offers_what_init_has(arguments: list[str], said: str) -> None:
+    result = init(*arguments, "-o", "-")
+    assert result.exit_code == 2
+    assert said in result.output
+    assert "`image`" not in result.output and "memory_fraction" not in result.output
+
+
+@pytest.mark.parametrize("gpu", ["l4", "a10g", "rtx-3090", "rtx-4090"])
+def test_the_model_that_nobody_asked_for_is_one_that_fits_the_engine(gpu: str) -> None:
+    assert findings(written("--gpu", gpu, "--engine", "sglang")) == []
+
+
+def test_tgi_on_amd_compiles() -> None:
+    assert findings(written("--gpu", "mi300x", "--engine", "tgi")) == []
+
+
+def test_a_model_of_which_nothing_is_known_is_written_and_said_so(tool: Tool, tmp_path: Path) -> None:
+    done = init("--gpu", "l4", "--model", "acme/unheard-of-7B", "-o", str(tmp_path / "llm.yaml"))
+    assert done.exit_code == 0
+    assert "; memory was not checked for `chat`: read it with `--online`, or state its shape" in done.output
