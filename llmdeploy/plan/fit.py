@@ -8,6 +8,7 @@ from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Note, Path
 from llmdeploy.memory import Ledger, Rank, Verdict
 from llmdeploy.plan.placement import pool_of
+from llmdeploy.spec.model import Model
 from llmdeploy.spec.types import AUTO
 
 Ways = Callable[[Context, str], list[str]]
@@ -33,7 +34,7 @@ def findings(
         yield _does_not_fit(context, name, ledger, ways)
     else:
         if ledger.verdict is Verdict.TIGHT:
-            yield _tight(name, ledger)
+            yield _tight(context, name, ledger, ways)
         yield from _more_than_fit(context, name, ledger)
 
 
@@ -53,7 +54,12 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
     pool = context.pools[pool_of(context.spec, name) or ""]
     rank = min(ledger.ranks, key=lambda rank: rank.kv_gib)
     usable, path = ledger.usable_gib or 0.0, ("models", name, "gpus")
-    offers = f"{'the pool' if pool.is_cpu else 'one ' + (pool.gpu or pool.title)} offers {usable:.1f} GiB"
+    place = "the pool" if pool.is_cpu else f"one {pool.gpu or pool.title}"
+    offers = (
+        f"{place} offers {usable:.1f} GiB"
+        if usable >= 0
+        else f"{rank.weights_gib - usable:.1f} GiB more than it may have of {place}"
+    )
     each = "" if len(ledger.ranks) <= 1 else " of each GPU"
     if ledger.reason is not None:
         message = f"`{name}` does not fit: {ledger.reason.partition(': ')[2]}"
@@ -69,9 +75,28 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
         )
         if context.spec.models[name].context not in (None, AUTO):
             path = ("models", name, "context")
-    found = ways(context, name) if ways else []
-    help = ", or ".join(found) or "take a larger GPU, or a smaller model"
+    help = _remedy(context, name, ways) or "take a larger GPU, or a smaller model"
+    message += _solved_for(context.spec.models[name], ledger, rank)
     return Diagnostic("LD304", message, path, help, tuple(_arithmetic(ledger, rank)))
+
+
+def _remedy(context: Context, name: str, ways: Ways | None) -> str:
+    return ", or ".join(ways(context, name) if ways else [])
+
+
+def _solved_for(model: Model, ledger: Ledger, rank: Rank) -> str:
+    """Say how far down `auto` went, and what was still missing there."""
+    tried = []
+    if model.context == AUTO:
+        tried.append(f"{ledger.context} tokens")
+    if model.concurrency == AUTO and ledger.concurrency is not None:
+        tried.append(f"{ledger.concurrency} request{'s' * (ledger.concurrency != 1)} at once")
+    lacks = -min(rank.kv_gib, 0.0 if ledger.margin_gib is None else ledger.margin_gib)
+    if not tried:
+        return ""
+    return f"; `auto` went down to {' and '.join(tried)}" + (
+        f", and {lacks:.1f} GiB are missing" if lacks >= _SHOWN_GIB else ""
+    )
 
 
 def _arithmetic(ledger: Ledger, rank: Rank) -> Iterator[Note]:
@@ -93,7 +118,7 @@ def _arithmetic(ledger: Ledger, rank: Rank) -> Iterator[Note]:
 _SHOWN_GIB = 0.05
 
 
-def _tight(name: str, ledger: Ledger) -> Diagnostic:
+def _tight(context: Context, name: str, ledger: Ledger, ways: Ways | None) -> Diagnostic:
     spare = ledger.margin_gib or 0.0
     message = (
         f"`{name}` fits with {spare:.1f} GiB to spare beyond one request of {ledger.context} tokens, "
@@ -101,25 +126,25 @@ def _tight(name: str, ledger: Ledger) -> Diagnostic:
         if spare >= 0
         else f"`{name}` may lack {-spare:.1f} GiB for one request of {ledger.context} tokens, by terms that are estimated"
     )
-    return Diagnostic(
-        "LD519",
-        message,
-        ("models", name, "gpus"),
-        "leave more room: a shorter `context`, fewer requests, or more GPUs",
-    )
+    help = _remedy(context, name, ways)
+    help = f"leave more room: {help}" if help else "take a larger GPU, or a smaller model"
+    return Diagnostic("LD519", message, ("models", name, "gpus"), help)
 
 
 def _more_than_fit(context: Context, name: str, ledger: Ledger) -> Iterator[Diagnostic]:
     """Paged KV exists for it: requests are rarely of full length. But it is said."""
     model = context.spec.models[name]
     at_once, fit = model.concurrency, ledger.requests_at_context
-    if model.context in (None, AUTO) or at_once in (None, AUTO) or fit is None or at_once is None:
+    if model.context == AUTO or at_once in (None, AUTO) or fit is None or at_once is None:
         return
     if at_once > fit:
         path: Path = ("models", name, "concurrency")
+        # One that is tight may hold a little less than one.
+        full, whose = max(int(fit), 1), "" if model.context else " (the model's own maximum)"
         message = (
-            f"{at_once} requests of {ledger.context} tokens are more than the KV cache holds: "
+            f"{at_once} requests of {ledger.context} tokens{whose} are more than the KV cache holds: "
             f"{int(fit)} fit at full length ({ledger.kv_tokens} tokens in all)"
         )
-        help = f"set `concurrency: {int(fit)}` (or `auto`), a shorter `context`, or waive it where most requests are short"
+        shorter = "a shorter `context`" if model.context else "a `context` as long as requests are"
+        help = f"set `concurrency: {full}` (or `auto`), {shorter}, or waive it where most requests are short"
         yield Diagnostic("LD517", message, path, help)

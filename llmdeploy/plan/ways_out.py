@@ -23,6 +23,8 @@ _WORTH_SAYING = 1024
 _SHARES = (0.92, 0.9, 0.85, 0.8)
 _STEP = 0.05
 """Of a share of a card."""
+_LARGEST_SHARE = 0.95
+"""Most of the recorded starts of vLLM state 0.95, three state more; what lies above it is the driver's and NCCL's."""
 _QUANTIZATIONS = ("fp8", "int8", "nvfp4", "mxfp4", "int4", "bitsandbytes")
 _BATCH_TOKENS = 2048
 """Tokens of a step: what vLLM takes on small cards."""
@@ -34,15 +36,17 @@ def ways_out(context: Context, name: str) -> list[str]:
     model = context.spec.models[name]
     fewer = list(_fewer(context, name, model))
     texts = [*_shorter(context, name, model), *fewer, *_smaller_steps(context, name, model, also=not fewer)]
-    texts += _share(context, name, model) if model.gpus.share is None else ()
+    usual = list(_share(context, name, model)) if model.gpus.share is None else []
+    texts += usual
     texts += _larger_share(context, name, model)
     texts += [*_quantized(context, name, model), *_smaller_cache(context, name, model)]
+    texts += _split(context, name, model)
     plain = _more_gpus(context, name, model)
     if plain is not None:
         texts.append(plain[1])
     if plain is None or plain[0] > 2 * model.gpus.count:
         texts += _both(context, name, model, plain[0] if plain else None)
-    return texts
+    return texts if usual else [*texts, *_most_of_the_card(context, name, model)]
 
 
 def _tried(context: Context, name: str, changes: dict[str, Any], units: int | None = None) -> Ledger | None:
@@ -143,6 +147,32 @@ def _share(context: Context, name: str, model: Model) -> Iterator[str]:
         if model.memory_fraction != share and _tried(context, name, {"memory_fraction": share}):
             yield f"`memory_fraction: {share}`"
             return
+
+
+def _most_of_the_card(context: Context, name: str, model: Model) -> Iterator[str]:
+    """The last thing to try: what the estimate is off by, and any other process of the card, have what is left."""
+    if model.gpus.share is not None or (model.memory_fraction or 0.0) >= _LARGEST_SHARE:
+        return
+    if _tried(context, name, {"memory_fraction": _LARGEST_SHARE}):
+        yield f"`memory_fraction: {_LARGEST_SHARE}` where nothing else runs on the card"
+
+
+def _split(context: Context, name: str, model: Model) -> Iterator[str]:
+    """Shard over more of the GPUs that it has: neither copies nor stages hold as much of a request on each."""
+    now = model.parallel
+    for pipeline, data in ((1, 1), (1, now.data), (now.pipeline, 1)):
+        tensor, rest = divmod(model.gpus.count, pipeline * data)
+        if rest or (pipeline, data) == (now.pipeline, now.data):
+            continue
+        changes = {"tensor": tensor, "pipeline": pipeline, "data": data}
+        if _tried(context, name, {"parallel": now.model_copy(update=changes)}):
+            yield f"{_parallel(changes, expert=now.expert)} on the same GPUs"
+            return
+
+
+def _parallel(sizes: dict[str, int], *, expert: bool) -> str:
+    said = [f"{size}: {many}" for size, many in sizes.items() if size == "tensor" or many > 1]
+    return f"`parallel: {{{', '.join([*said, *(['expert: true'] if expert else [])])}}}`"
 
 
 def _quantized(context: Context, name: str, model: Model) -> Iterator[str]:

@@ -37,7 +37,7 @@ DOORS: dict[str, set[str]] = {
     "plan.policy": {"catalog", "plan.model"},
     "plan.choice": {"catalog", "checks", "diagnostics", "plan"},
     "plan.sizing": {"checks.context", "memory", "plan", "spec.types"},
-    "plan.fit": {"checks.context", "diagnostics", "memory", "plan", "spec.types"},
+    "plan.fit": {"checks.context", "diagnostics", "memory", "plan", "spec"},
     "plan.sharing": {"checks.context", "diagnostics", "memory", "plan"},
     "plan.ways_out": {"checks", "diagnostics", "memory", "plan", "spec.model"},
     "plan.settings": {"memory.model", "checks.context", "diagnostics", "engines.base", "plan", "spec.model"},

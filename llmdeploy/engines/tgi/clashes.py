@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from llmdeploy.diagnostics import Diagnostic, Note, Path
 from llmdeploy.engines.base import Settings
+from llmdeploy.engines.tgi.prefill import in_one_step
 
 # server/text_generation_server/models/globals.py
 _ATTENTION = ("flashinfer", "flashdecoding", "flashdecoding-ipex", "paged")
@@ -34,15 +35,10 @@ def stated(settings: Settings) -> Mapping[str, Stated]:
 
 
 def whole_prefill(settings: Settings) -> str | None:
-    """Return when a prompt must be read in one step, as the end of a sentence; None where it is read in chunks.
-
-    server/text_generation_server/models/model.py turns chunks off.
-    """
+    """Return when a prompt must be read in one step, as the end of a sentence; None where it is read in chunks."""
+    if when := in_one_step(settings.vendor, "speculative" in settings.values):
+        return when
     variables = stated(settings)
-    if settings.vendor == "amd":
-        return "on AMD"
-    if "speculative" in settings.values:
-        return "with `speculative`"
     if (chunking := variables.get("PREFILL_CHUNKING")) and chunking.text.lower() not in ("1", "true"):
         return f"with `PREFILL_CHUNKING: {chunking.text}`"
     return "with `ATTENTION: paged`" if _attention(settings) == "paged" else None

@@ -10,6 +10,7 @@ import json
 from functools import cache
 from importlib.resources import files
 
+from llmdeploy.engines.tgi.prefill import in_one_step
 from llmdeploy.memory.cards import traits
 from llmdeploy.memory.constants import Constants, constants
 from llmdeploy.memory.errors import UnmodelledError
@@ -54,11 +55,6 @@ def _check(question: Question, known: Read) -> None:
         raise UnmodelledError("config", "config.json states no context, and neither does the question")
 
 
-def _whole(question: Question) -> bool:
-    """Tell whether a prompt is read in one step (server/text_generation_server/models/model.py)."""
-    return question.card.vendor == "amd" or question.drafter is not None
-
-
 def _fraction(question: Question, default: float) -> float:
     """Return CUDA_MEMORY_FRACTION. What is left of it is what others do not hold (utils/import_utils.py,
     get_cuda_free_memory: free − (1 − fraction) × total), so that what they hold is added to a share.
@@ -76,7 +72,7 @@ def _answer(question: Question, known: Read, stage: Stage) -> Ledger:
     fraction = _fraction(question, rows.value("fraction", version))
     context = question.context or made.max_context or 0
     batch = question.batch_tokens or rows.whole("batch_tokens", version)
-    if question.batch_tokens is None and _whole(question):
+    if question.batch_tokens is None and in_one_step(question.card.vendor, question.drafter is not None):
         batch = max(batch, context)
     wide = made.intermediate if made.moe is None else max(made.intermediate, made.moe.intermediate)
     peak = (

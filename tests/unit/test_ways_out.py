@@ -1,0 +1,229 @@
+"""Every way out of a model that does not fit is applied to llm.yaml, and compiled: it must then fit."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import yaml
+from support import specs
+
+from llmdeploy.compiler import Result
+from llmdeploy.diagnostics import Diagnostic
+
+_POOL = re.compile(r"where pool `(\w+)` has (\d+) of them free")
+_SETTING = re.compile(r"`([\w.]+: [^`]+)`")
+_HOPELESS = "take a larger GPU, or a smaller model"
+
+_MODELS = (
+    "Qwen/Qwen3-8B",
+    "Qwen/Qwen3-32B",
+    "meta-llama/Llama-3.3-70B-Instruct",
+    "meta-llama/Llama-3.1-8B-Instruct",
+    "mistralai/Mistral-7B-Instruct-v0.3",
+    "Qwen/Qwen2.5-72B-Instruct",
+    "google/gemma-2-9b-it",
+    "Qwen/Qwen3-30B-A3B",
+)
+_GPUS = ("l4", "l40s", "rtx-4090", "a100-sxm-40gb", "a100-sxm-80gb", "h100-sxm-80gb")
+_SPLITS: dict[int, tuple[dict[str, int], ...]] = {
+    1: ({},),
+    2: ({}, {"data": 2}, {"pipeline": 2}),
+    4: ({}, {"data": 2}, {"pipeline": 2}, {"tensor": 1, "data": 4}),
+}
+
+
+def spec(source: str, gpu: str, count: int, free: int | None = None, **model: Any) -> dict[str, Any]:
+    chat = {"source": source, "token": "hub", "gpus": count, **model}
+    return {
+        "version": 1,
+        "name": "demo",
+        "gpus": {"gpu": {"type": gpu, "count": free or count}},
+        "secrets": {"hub": {"env": "HF_TOKEN"}},
+        "models": {"chat": chat},
+        "routes": [{"path": "/chat", "model": "chat"}],
+    }
+
+
+def compiled(data: dict[str, Any]) -> Result:
+    return specs.compiled(data, ("docker",), emit=False)
+
+
+def found(result: Result, code: str) -> Diagnostic | None:
+    return next((each for each in result.diagnostics if each.code == code), None)
+
+
+def ways(diagnostic: Diagnostic) -> list[str]:
+    help = (diagnostic.help or "").removeprefix("leave more room: ")
+    return [] if help == _HOPELESS else help.split(", or ")
+
+
+def applied(data: dict[str, Any], way: str) -> dict[str, Any]:
+    """Write what a way out says into a spec, as its reader would."""
+    changed = deepcopy(data)
+    model = changed["models"]["chat"]
+    settings = _SETTING.findall(way)
+    assert settings, way
+    for setting in settings:
+        ((path, value),) = yaml.safe_load(setting).items()
+        if path == "gpus.count" and isinstance(model["gpus"], int):
+            model["gpus"] = {"count": model["gpus"]}
+        place = model
+        *above, last = path.split(".")
+        for key in above:
+            place = place.setdefault(key, {})
+        place[last] = value
+    for pool, count in _POOL.findall(way):
+        changed["gpus"][pool]["count"] = int(count)
+    return changed
+
+
+def kept(data: dict[str, Any], diagnostic: Diagnostic, code: str) -> None:
+    for way in ways(diagnostic):
+        result = compiled(applied(data, way))
+        assert result.ok, (way, [(each.code, each.message) for each in result.diagnostics])
+        assert found(result, code) is None, way
+        assert found(result, "LD519") is None, way
+
+
+def seeded() -> Iterator[dict[str, Any]]:
+    """Combinations that do not fit, ten for each engine."""
+    draw = random.Random(5)
+    for engine in ("vllm", "sglang", "tgi"):
+        many = 0
+        while many < 10:
+            count = draw.choice((1, 1, 2, 4))
+            parallel = {} if engine == "tgi" else draw.choice(_SPLITS[count])
+            optional = {
+                "context": draw.choice((None, "auto", 8192, 32768)),
+                "concurrency": draw.choice((None, "auto", 16, 1024)),
+                "quantization": draw.choice((None, None, "fp8")),
+                "parallel": parallel or None,
+            }
+            stated = {key: value for key, value in optional.items() if value is not None}
+            free = draw.choice((count, 8))
+            data = spec(draw.choice(_MODELS), draw.choice(_GPUS), count, free, engine=engine, **stated)
+            result = compiled(data)
+            errors = {each.code for each in result.diagnostics if each.severity == "error"}
+            if errors == {"LD304"}:
+                many += 1
+                yield data
+
+
+def test_every_way_out_of_a_model_that_does_not_fit_fits() -> None:
+    printed = 0
+    for data in seeded():
+        diagnostic = found(compiled(data), "LD304")
+        assert diagnostic
+        kept(data, diagnostic, "LD304")
+        printed += len(ways(diagnostic))
+    assert printed >= 50
+
+
+def test_a_way_out_within_the_node_is_printed_where_there_is_one() -> None:
+    """Where more of the GPUs that stand idle, FP8 or 4,096 tokens would do, help names some way."""
+    for data in seeded():
+        diagnostic = found(compiled(data), "LD304")
+        assert diagnostic
+        if ways(diagnostic):
+            continue
+        model, idle = data["models"]["chat"], data["gpus"]["gpu"]["count"]
+        tries = [f"`gpus.count: {count}`" for count in range(model["gpus"] + 1, idle + 1)]
+        tries += ["`context: 4096`", *(["`quantization: fp8`"] if "quantization" not in model else [])]
+        for way in tries:
+            result = compiled(applied(data, way))
+            assert not result.ok or found(result, "LD519"), (data, way)
+
+
+LLAMA = "meta-llama/Llama-3.3-70B-Instruct"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (spec(LLAMA, "l4", 4, 8, context=8192), "LD304"),
+        (spec(LLAMA, "h100-sxm-80gb", 2, 8, context=131072), "LD304"),
+        (spec("Qwen/Qwen3-8B", "rtx-4090", 1, engine="sglang", context=8192), "LD519"),
+    ],
+)
+def test_the_cases_of_the_memory_ledger_end_in_their_code_and_ways_that_fit(data: Any, code: str) -> None:
+    diagnostic = found(compiled(data), code)
+    assert diagnostic and ways(diagnostic)
+    kept(data, diagnostic, code)
+
+
+def test_requests_beyond_the_pool_are_a_warning_with_the_number_that_fit() -> None:
+    data = spec(LLAMA, "h100-sxm-80gb", 4, context=131072, concurrency=256)
+    result = compiled(data)
+    diagnostic = found(result, "LD517")
+    assert result.ok and diagnostic
+    (fit,) = re.findall(r": (\d+) fit at full length", diagnostic.message)
+    assert found(compiled(applied(data, f"`concurrency: {fit}`")), "LD517") is None
+    assert found(compiled(applied(data, f"`concurrency: {int(fit) + 1}`")), "LD517") is not None
+
+
+def test_the_models_own_maximum_counts_where_no_context_is_stated() -> None:
+    diagnostic = found(compiled(spec("Qwen/Qwen3-8B", "l40s", 1, concurrency=64)), "LD517")
+    assert diagnostic and "64 requests of 40960 tokens (the model's own maximum)" in diagnostic.message
+
+
+@pytest.mark.parametrize(
+    ("parallel", "way"),
+    [
+        ({"data": 2}, "`parallel: {tensor: 2}` on the same GPUs"),
+        ({"pipeline": 2, "data": 1}, None),
+        ({"tensor": 2}, None),
+    ],
+)
+def test_another_split_of_the_same_gpus_comes_before_more_of_them(parallel: Any, way: str | None) -> None:
+    data = spec("Qwen/Qwen3-32B", "a100-sxm-40gb", 2, context=4096, parallel=parallel)
+    diagnostic = found(compiled(data), "LD304")
+    said = ways(diagnostic) if diagnostic else []
+    assert (way in said) == (way is not None)
+    if way:
+        assert said.index(way) < next(index for index, each in enumerate(said) if "gpus.count" in each)
+
+
+def test_no_split_is_offered_over_which_the_heads_do_not_divide() -> None:
+    """28 heads over 8."""
+    data = spec(
+        "Qwen/Qwen2.5-7B-Instruct", "l4", 8, parallel={"tensor": 1, "data": 8}, context=32768,
+        concurrency=1024,
+    )  # fmt: skip
+    diagnostic = found(compiled(data), "LD304")
+    assert diagnostic and not any("tensor: 8" in way for way in ways(diagnostic))
+
+
+def test_a_larger_fraction_comes_last_and_with_its_caveat() -> None:
+    diagnostic = found(compiled(spec("Qwen/Qwen3-8B", "l4", 1, context=24000)), "LD304")
+    assert diagnostic
+    assert ways(diagnostic)[-1] == "`memory_fraction: 0.95` where nothing else runs on the card"
+
+
+def test_a_large_miss_is_not_answered_by_a_larger_fraction() -> None:
+    diagnostic = found(compiled(spec("Qwen/Qwen3-32B", "h100-sxm-80gb", 1, context=40960)), "LD304")
+    assert diagnostic and not any("memory_fraction" in way for way in ways(diagnostic))
+
+
+def test_auto_says_how_far_down_it_went_and_what_was_missing() -> None:
+    data = spec("Qwen/Qwen3-32B", "rtx-4090", 1, context="auto", concurrency="auto")
+    diagnostic = found(compiled(data), "LD304")
+    assert diagnostic and "`auto` went down to 16 tokens and 1 request at once, and 40.2 GiB are missing" in (
+        diagnostic.message
+    )
+
+
+@pytest.mark.parametrize("share", [0.01, 0.02, 0.05])
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi"])
+def test_no_message_of_a_share_has_a_negative_size(share: float, engine: str) -> None:
+    data = spec("Qwen/Qwen3-0.6B", "l40s", 1, context=4096, engine=engine)
+    data["models"]["chat"]["gpus"] = {"share": share}
+    result = compiled(data)
+    assert not result.ok
+    for each in result.diagnostics:
+        said = [each.message, each.help or "", *(note.text for note in each.notes)]
+        assert not any(re.search(r"-\d+\.\d+ ", text) for text in said), said
