@@ -172,30 +172,30 @@ def test_the_models_own_maximum_counts_where_no_context_is_stated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parallel", "way"),
+    ("source", "gpu", "count", "parallel", "context", "way"),
     [
-        ({"data": 2}, "`parallel: {tensor: 2}` on the same GPUs"),
-        ({"pipeline": 2, "data": 1}, None),
-        ({"tensor": 2}, None),
+        ("Qwen/Qwen3-32B", "a100-sxm-40gb", 2, {"data": 2}, 4096, "`parallel: {tensor: 2}` on the same GPUs"),
+        ("Qwen/Qwen3-14B", "l4", 4, {"data": 4}, 8192, "`parallel: {tensor: 4}` on the same GPUs"),
+        (LLAMA, "l40s", 8, {"pipeline": 2, "data": 2}, 131072, "`parallel: {tensor: 8}` on the same GPUs"),
     ],
 )
-def test_another_split_of_the_same_gpus_comes_before_more_of_them(parallel: Any, way: str | None) -> None:
-    data = spec("Qwen/Qwen3-32B", "a100-sxm-40gb", 2, context=4096, parallel=parallel)
+def test_another_split_of_the_same_gpus_comes_before_more_of_them(
+    source: str, gpu: str, count: int, parallel: Any, context: int, way: str
+) -> None:
+    data = spec(source, gpu, count, 2 * count, context=context, parallel=parallel)
     diagnostic = found(compiled(data), "LD304")
-    said = ways(diagnostic) if diagnostic else []
-    assert (way in said) == (way is not None)
-    if way:
-        assert said.index(way) < next(index for index, each in enumerate(said) if "gpus.count" in each)
+    assert diagnostic
+    said = ways(diagnostic)
+    assert way in said
+    assert not any("gpus.count" in each for each in said[: said.index(way)])
+    kept(data, diagnostic, "LD304")
 
 
 def test_no_split_is_offered_over_which_the_heads_do_not_divide() -> None:
-    """28 heads over 8."""
-    data = spec(
-        "Qwen/Qwen2.5-7B-Instruct", "l4", 8, parallel={"tensor": 1, "data": 8}, context=32768,
-        concurrency=1024,
-    )  # fmt: skip
+    """40 heads over 3: a third of the weights would have room on each card."""
+    data = spec("Qwen/Qwen3-14B", "l4", 3, context=8192, parallel={"data": 3})
     diagnostic = found(compiled(data), "LD304")
-    assert diagnostic and not any("tensor: 8" in way for way in ways(diagnostic))
+    assert diagnostic and not any("parallel:" in way for way in ways(diagnostic))
 
 
 def test_a_larger_fraction_comes_last_and_with_its_caveat() -> None:
