@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Note, Path
-from llmdeploy.facts.config import stated
-from llmdeploy.memory.config import Config
+from llmdeploy.facts.config import said, stated
 
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 """config.json's words for the number of experts."""
@@ -42,11 +41,11 @@ def _contradictions(context: Context) -> Iterator[Diagnostic]:
         read = context.read_facts(name)
         if read is None or model.architecture is None:
             continue
-        config = Config(context.checkpoint(name).config)
+        config = context.checkpoint(name).config
         for key, value in model.architecture.model_dump(exclude_unset=True).items():
             # A key that is no fact of its own is for the ledger alone.
             pairs = [(getattr(read, fact), here) for fact, here in stated({key: value}).items()]
-            for there, here in pairs or [(config.get(key), value)]:
+            for there, here in pairs or [(said(config, key), value)]:
                 if there not in (None, ()) and there != here:
                     yield Diagnostic(
                         "LD523",

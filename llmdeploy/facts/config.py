@@ -48,6 +48,12 @@ def stated(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in read.items() if value not in (None, ())}
 
 
+def said(config: Mapping[str, Any], key: str) -> Any:
+    """Return what a config.json says of a key: of the language model, else of the whole."""
+    nested = config.get("text_config")
+    return nested[key] if isinstance(nested, Mapping) and key in nested else config.get(key)
+
+
 def _language(text: Mapping[str, Any]) -> dict[str, Any]:
     experts = integer(text, *EXPERTS)
     sized = integer(text, "moe_intermediate_size")

@@ -47,7 +47,8 @@ def test_a_config_that_says_nothing_is_unknown(engine: str, stated: dict[str, An
     found = ENGINES.get(engine).memory(Question(engine, None, Model("x", "", stated), Card("nvidia", 80.0)))
     assert (found.verdict, found.reason) == (
         Verdict.UNKNOWN,
-        "architecture: config.json names no architecture",
+        "architecture: config.json names no architecture, and its `model_type` tells of none; "
+        "state it under `architecture`, like `architectures: [LlamaForCausalLM]`",
     )
 
 
