@@ -57,7 +57,8 @@ def test_validate_as_json_has_the_published_shape() -> None:
 
 
 def test_validate_as_json_of_a_clean_file_is_an_empty_list() -> None:
-    assert json.loads(invoke("validate", str(HYBRID), "--format", "json").stdout) == {"diagnostics": []}
+    found = json.loads(invoke("validate", str(HYBRID), "--format", "json").stdout)
+    assert found == {"diagnostics": [], "memory_not_checked": []}
 
 
 @pytest.mark.parametrize("command", ["validate", "plan", "build"])
@@ -256,6 +257,6 @@ def test_an_unforeseen_failure_ends_in_one_line_and_status_70(
 
 
 def test_help_imports_neither_pydantic_nor_yaml() -> None:
-    program = "import sys; sys.argv = ['llmdeploy', '--help']\nfrom llmdeploy.cli import main\ntry: main()\nexcept SystemExit: pass\nprint([m for m in ('pydantic', 'yaml', 'jinja2') if m in sys.modules])"
+    program = "import sys; sys.argv = ['llmdeploy', '--help']\nfrom llmdeploy.cli import cli\ntry: cli.main()\nexcept SystemExit: pass\nprint([m for m in ('pydantic', 'yaml', 'jinja2') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -242,7 +242,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current shared-card-embed 594e083159b3; then
+if ! current shared-card-embed 65637d7283f5; then
   fetch shared-card-embed-download "${args[@]}"
 fi
 # Before the next one asks what is free on the card that they share.
@@ -296,11 +296,11 @@ args=(
   --gpu-memory-utilization
   0.28
   --kv-cache-memory-bytes
-  10597957632
+  10908336128
   --runner
   pooling
 )
-start shared-card-embed 594e083159b3 '' "${args[@]}"
+start shared-card-embed 65637d7283f5 '' "${args[@]}"
 
 wait_healthy shared-card-embed 660
 
