@@ -1,0 +1,92 @@
+"""What one boot said beside what the ledger had said: a line of the results, with a point as scripts/accuracy reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from boot import Booted
+
+from llmdeploy.memory.model import Ledger
+from llmdeploy.startlog import Boot, read
+
+# What a point calls a term of the start-up log.
+_OBSERVED = {
+    "weights_gib": "weights",
+    "act_gib": "activation",
+    "nontorch_gib": "nontorch",
+    "graph_gib": "graphs",
+    "init_free_gib": "free",
+    "gpu_total_gib": "total",
+    "kv_gib": "kv",
+    "kv_tokens": "kv_tokens",
+    "max_conc": "concurrency",
+}
+
+
+def row(
+    asked: dict[str, Any], ledger: Ledger, booted: Booted, log: Path, machine: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what can be written as JSON. `machine` has the card and the versions of what ran on it."""
+    with log.open("rb") as opened:
+        boots = [one for each in read(opened).boots.values() for one in each]
+    said = boots[-1] if boots else Boot("vllm")
+    measures = {term: said.largest(term) for term in sorted(said.measures)}
+    return {
+        "name": asked["name"],
+        "fits": asked["fits"],
+        "point": _point(asked, ledger, booted, said, machine),
+        "ledger": _predicted(ledger),
+        "measures": measures,
+        "seconds": {"ready": booted.ready_s, **{key: measures.get(key) for key in ("load_s", "init_s")}},
+        "chat": booted.chat,
+        "ended": booted.ended,
+    }
+
+
+def _point(
+    asked: dict[str, Any], ledger: Ledger, booted: Booted, said: Boot, machine: dict[str, Any]
+) -> dict[str, Any]:
+    model = asked["model"]
+    stated = {
+        "model": asked["shape"],
+        "architecture": asked.get("as"),
+        "engine": "vllm",
+        "version": said.version,
+        **machine["card"],
+        "gpus": 1,
+        "tp": 1,
+        "pp": 1,
+        "dtype": "bfloat16",
+        "quant": model.get("quantization"),
+        "util": model.get("memory_fraction"),
+        "max_model_len": model.get("context"),
+        "max_num_seqs": model.get("concurrency"),
+        "mnbt": ledger.batch_tokens,
+        "kv_dtype": model.get("kv_cache", {}).get("dtype"),
+        "eager": True if model.get("engine_args", {}).get("enforce-eager") else None,
+        **{key: said.largest(term) for key, term in _OBSERVED.items()},
+        "fit": _fit(booted, said),
+        "failure": said.failure.line if said.failure else None,
+        "src": f"measured here: {machine['text']}",
+    }
+    return {key: value for key, value in stated.items() if value is not None}
+
+
+def _fit(booted: Booted, said: Boot) -> bool | None:
+    """An engine whose log has a KV cache has fitted. One that was ended because its time was up tells nothing."""
+    if booted.ready_s is not None or said.largest("kv_tokens") is not None:
+        return True
+    return None if booted.ended is None else False
+
+
+def _predicted(ledger: Ledger) -> dict[str, Any]:
+    tightest = min(ledger.ranks, key=lambda rank: rank.kv_gib) if ledger.ranks else None
+    terms = ("weights_gib", "activation_gib", "nontorch_gib", "cuda_graphs_gib", "kv_gib")
+    return {
+        "verdict": ledger.verdict.value,
+        "margin_gib": ledger.margin_gib,
+        "usable_gib": ledger.usable_gib,
+        "kv_tokens": ledger.kv_tokens,
+        **{term: round(getattr(tightest, term), 3) for term in terms if tightest},
+    }
