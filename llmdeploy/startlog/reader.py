@@ -19,8 +19,9 @@ from llmdeploy.startlog.terms import derived
 DIALECTS = (vllm.DIALECT, sglang.DIALECT)
 # Engines whose log is known by sight, and says nothing that could be compared.
 _OTHERS = {"tgi": "text_generation_launcher", "openllm": "bentoml"}
-_KEPT = 60
-"""Lines that are kept for the reason of a failure."""
+_KEPT = 200
+"""Lines that are kept for the reason of a failure: more than the traceback of the process that waited."""
+_VAGUE = "did not start"
 
 
 class Unreadable(ValueError):  # noqa: N818  a reason, read as "unreadable: …"
@@ -91,7 +92,7 @@ class _Boot:
         left = min(measures.get("kv", {}).values(), default=1.0)
         if failure is None and left < 0:  # the log ends before the error that must follow
             failure = Failure("no room for KV", f"{left:.2f} GiB are left for the KV cache")
-        if failure is not None and failure.kind == "did not start":
+        if failure is not None and failure.kind == _VAGUE:
             failure = Failure(failure.kind, reason("\n".join(last)))
         said = {**self.said, **self.asked}
         return Boot(
@@ -161,7 +162,8 @@ class _Container:
                     boot.add(term, who, value, fold)
                     boot.quotes[term] = text[text.rfind(" ", 0, found.start() + 1) + 1 : found.end()]
         for kind, sign in language.failures:
-            if boot.failure is None and sign.search(text):
+            vague = boot.failure is None or (boot.failure.kind == _VAGUE and kind != _VAGUE)
+            if vague and sign.search(text):
                 boot.failure = Failure(kind, reason(text))
         boot.ready = boot.engine == language.engine and any(words in text for words in language.ready)
 

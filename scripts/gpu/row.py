@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from boot import Booted
+from msgspec import Struct
 
 from llmdeploy.memory.model import Ledger
 from llmdeploy.startlog import Boot, read
@@ -24,10 +24,19 @@ _OBSERVED = {
 }
 
 
+class Booted(Struct, frozen=True):
+    """`ready_s` counts from the opened gate, None where it never answered its probe; `ended` is the exit status of
+    what ended by itself; `chat` what came of one request."""
+
+    ready_s: float | None
+    ended: int | None
+    chat: str | None
+
+
 def row(
-    asked: dict[str, Any], ledger: Ledger, booted: Booted, log: Path, machine: dict[str, Any]
+    asked: dict[str, Any], ledger: Ledger, booted: Booted, log: Path, ran_on: tuple[dict[str, str], str]
 ) -> dict[str, Any]:
-    """Return what can be written as JSON. `machine` has the card and the versions of what ran on it."""
+    """Return what can be written as JSON. `ran_on` is the card, and the text about machine and versions."""
     with log.open("rb") as opened:
         boots = [one for each in read(opened).boots.values() for one in each]
     said = boots[-1] if boots else Boot("vllm")
@@ -35,25 +44,30 @@ def row(
     return {
         "name": asked["name"],
         "fits": asked["fits"],
-        "point": _point(asked, ledger, booted, said, machine),
+        "point": _point(asked, ledger, booted, said, ran_on),
         "ledger": _predicted(ledger),
         "measures": measures,
-        "seconds": {"ready": booted.ready_s, **{key: measures.get(key) for key in ("load_s", "init_s")}},
+        "seconds": {
+            "ready": booted.ready_s,
+            "imported_before": True,
+            **{key: measures.get(key) for key in ("load_s", "init_s")},
+        },
         "chat": booted.chat,
         "ended": booted.ended,
     }
 
 
 def _point(
-    asked: dict[str, Any], ledger: Ledger, booted: Booted, said: Boot, machine: dict[str, Any]
+    asked: dict[str, Any], ledger: Ledger, booted: Booted, said: Boot, ran_on: tuple[dict[str, str], str]
 ) -> dict[str, Any]:
+    card, machine = ran_on
     model = asked["model"]
     stated = {
         "model": asked["shape"],
         "architecture": asked.get("as"),
         "engine": "vllm",
         "version": said.version,
-        **machine["card"],
+        **card,
         "gpus": 1,
         "tp": 1,
         "pp": 1,
@@ -68,7 +82,7 @@ def _point(
         **{key: said.largest(term) for key, term in _OBSERVED.items()},
         "fit": _fit(booted, said),
         "failure": said.failure.line if said.failure else None,
-        "src": f"measured here: {machine['text']}",
+        "src": f"measured here: {machine}",
     }
     return {key: value for key, value in stated.items() if value is not None}
 

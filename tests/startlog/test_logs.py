@@ -121,6 +121,27 @@ def test_a_failed_start_says_which_way_it_failed(line, kind):
     assert not found.ready
 
 
+def test_the_reason_counts_and_not_that_the_processes_around_it_failed():
+    found = boot(
+        "(EngineCore pid=2) ERROR EngineCore failed to start.\n"
+        "(EngineCore pid=2) ValueError: To serve at least one request with the model's max seq len (8192), (1.0 GiB KV "
+        "cache is needed, which is larger than the available KV cache memory (0.5 GiB).\n"
+        + "(APIServer pid=1)   File, in a traceback\n" * 80
+        + "(APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above.\n"
+    )
+    assert found.failure and found.failure.kind == "KV too small"
+    assert found.failure.line.startswith("ValueError: To serve at least one request")
+
+
+def test_the_reason_is_found_above_the_traceback_of_who_waited():
+    found = boot(
+        "(EngineCore pid=2) ERROR EngineCore failed to start.\n(EngineCore pid=2) RuntimeError: the tensor is odd\n"
+        + "(APIServer pid=1)   File, in a traceback\n" * 80
+        + "(APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above.\n"
+    )
+    assert found.failure and found.failure.line == "RuntimeError: the tensor is odd"
+
+
 def test_a_start_that_comes_up_in_spite_of_an_error_has_not_failed():
     found = boot("Model loading took 7.5 GiB\nCUDA out of memory\nApplication startup complete.")
     assert found.ready and found.failure is None

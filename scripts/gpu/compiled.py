@@ -1,0 +1,40 @@
+"""What llmdeploy compiles for one model on one card: an llm.yaml, and the service that comes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from llmdeploy.cli.common import compile_file
+from llmdeploy.plan.model import Service
+
+
+def service(model: dict[str, Any], folder: Path, gpu: str, version: str) -> Service:
+    """Write FOLDER/llm.yaml around `model`, whose files are in FOLDER/model, and compile it.
+
+    A plan that does not fit is one as well; where there is none, this ends the program with what is wrong.
+    """
+    stated = {
+        "source": "./model",
+        "engine": "vllm",
+        "engine_version": version,
+        "dtype": "bfloat16",
+        **model,
+        "engine_args": {"load-format": "dummy", **model.get("engine_args", {})},
+    }
+    pool = {"type": "cpu", "memory": "6GiB"} if gpu == "cpu" else {"type": gpu, "count": 1}
+    spec = {
+        "version": 1,
+        "name": "gpu",
+        "gpus": {"gpu": pool},
+        "models": {"m": stated},
+        "targets": {"docker": {}},
+    }
+    file = folder / "llm.yaml"
+    file.write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
+    result = compile_file(str(file), ["docker"], folder / "out", emit=False)
+    if result.plan is None:
+        raise SystemExit(f"{file}: {[str(each.message) for each in result.diagnostics]}")
+    return result.plan.services[0]
