@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,8 +67,9 @@ def command(
     format: str,
     junit: Path | None,
 ) -> None:
-    """Boot what SPEC compiles to and ask every model whether it is alive, named, answers, streams, and keeps to
-    a JSON Schema: directly and through its routes.
+    """Boot what SPEC compiles to and ask every model whether it is alive, named, answers, streams, keeps to a JSON
+    Schema and reuses prefixes: directly and through its routes. Processes must also finish, when they are stopped,
+    what they have begun to answer.
 
     Everything that was started is ended again, also on a failure or Ctrl-C; only volumes stay. Secrets are read
     from the variables that SPEC names.
@@ -152,11 +154,12 @@ def _run(plan: Plan, means: _Means, folder: Path, *, show: bool) -> tuple[list[O
     try:
         with deploying.ended_by_signals(), _doors(plan, means, folder) as doors:
             width = max(len(f"{door.model} {door.via}") for door in doors)
-            for door in doors:
-                for outcome in checks.ask(door, keyed=plan.gateway.auth is not None):
-                    outcomes.append(outcome)
-                    if show:
-                        click.echo(report.row(outcome, width))
+            keyed = plan.gateway.auth is not None
+            asked = (outcome for door in doors for outcome in checks.ask(door, keyed=keyed))
+            for outcome in chain(asked, checks.end(doors)):
+                outcomes.append(outcome)
+                if show:
+                    click.echo(report.row(outcome, width))
     except CannotBoot as error:
         for line in error.lines:
             deploying.tell(f"  | {line}")
@@ -178,7 +181,7 @@ def _doors(plan: Plan, means: _Means, folder: Path) -> Iterator[list[Door]]:
         for service in plan.services:
             for index, url in enumerate(running.replicas[service.name]):
                 via = model.DIRECT if service.replicas == 1 else f"{model.DIRECT} {index}"
-                doors.append(model.direct(service, url, key, via))
+                doors.append(model.direct(service, url, key, via, running.processes.get(url)))
         doors += model.routed(plan, running.gateway, key) if running.gateway else []
         if not doors:
             raise local.CannotBoot("nothing of it is reached from here")

@@ -11,7 +11,7 @@ import yaml
 from msgspec import Struct, field
 
 from llmdeploy.catalog.versions import within
-from llmdeploy.plan.model import Api, Drain, Endpoint, Match, NativeRequest, User
+from llmdeploy.plan.model import Api, Drain, Endpoint, Match, NativeRequest, PrefixCache, User
 
 _FIELDS = {
     "tensor": "parallel.tensor",
@@ -240,7 +240,9 @@ def _api(data: Mapping[str, Any]) -> Api:
     )
     # An engine that has nothing but a note for the names answers to any.
     named = "served_names" not in data.get("noted", {})
-    return Api(named, stated.get("response_format"), native)
+    counted = stated.get("prefix_cache")
+    cache = PrefixCache(counted["path"], counted["hits"], counted["queries"]) if counted else None
+    return Api(named, stated.get("response_format"), native, cache)
 
 
 def _owned_flags(

@@ -173,16 +173,25 @@ class NativeRequest(Struct, frozen=True):
     answer: tuple[str | int, ...]
 
 
+class PrefixCache(Struct, frozen=True):
+    """Where an engine counts the tokens that it looked up in its prefix cache, and those that it found there."""
+
+    path: str
+    hits: str
+    queries: str
+
+
 class Api(Struct, frozen=True):
     """How an engine's API differs from OpenAI's, for those who ask it.
 
     `named`: it serves the names of llm.yaml, and not any name. `response_format` is a form like that of
-    NativeRequest, where the engine has its own.
+    NativeRequest, where the engine has its own. `prefix_cache` is None where it does not count.
     """
 
     named: bool = True
     response_format: Mapping[str, Any] | None = None
     native: tuple[NativeRequest, ...] = ()
+    prefix_cache: PrefixCache | None = None
 
 
 class Startup(Struct, frozen=True):
@@ -236,6 +245,8 @@ class Service(Struct, frozen=True):
     """Host memory of the pool's node that this replica may take, where llm.yaml states it (CPU pools)."""
     structured_output: bool = True
     """Whether answers can be held to a JSON Schema; the launch already says so to the engine."""
+    prefix_caching: bool = True
+    """Whether llm.yaml has it on; the launch already says so to the engine."""
     reasons: bool = False
     """Whether what the model thinks is kept apart from what it answers."""
     task: Literal["generate", "embed"] = "generate"

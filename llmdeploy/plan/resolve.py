@@ -131,6 +131,7 @@ def _service(
         why=tuple({reason.setting: reason for reason in (*why, *lowered.why)}.values()),
         memory_gib=host_memory(context.spec, pool),
         structured_output=model.structured_output.is_on,
+        prefix_caching=model.prefix_caching,
         reasons=model.reasoning is not None,
         task=model.task,
         adapter_names=lowered.adapter_names,

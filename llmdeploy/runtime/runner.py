@@ -135,6 +135,10 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
 
+    def terminate(self) -> None:
+        """Send SIGTERM to the program alone, as a container's end does."""
+        self._process.terminate()
+
     def reap(self, timeout: float) -> bool:
         """Wait for the end of the program itself; say whether it came."""
         try:

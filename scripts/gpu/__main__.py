@@ -2,6 +2,7 @@
 
     python scripts/gpu --engine-bin DIR --out DIR boots [--only NAME …]
     python scripts/gpu --engine-bin DIR --out DIR throughput
+    python scripts/gpu --engine-bin DIR --out DIR smoke
 
 DIR of the engine holds `vllm` and the `python` that imports it. Where a session on the GPU is short, `--within`
 bounds it; what was measured until then is written.
@@ -9,6 +10,7 @@ bounds it; what was measured until then is written.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -44,6 +46,8 @@ def main(
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
     work.mkdir(parents=True, exist_ok=True)
+    # Also who is told to stop ends what was begun.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     end = time.monotonic() + within
     context.obj = Asked(engine_bin.resolve(), out.resolve(), work.resolve(), gpu, version, without, end)
 
@@ -73,6 +77,16 @@ def throughput(asked: Asked, load: Path, rounds: int) -> None:
     from throughput import run
 
     run(asked, load, rounds)
+
+
+@main.command()
+@click.option("--model", type=click.Path(path_type=Path), default=HERE / "smoke.yaml", show_default=False)
+@click.pass_obj
+def smoke(asked: Asked, model: Path) -> None:
+    """Run `llmdeploy smoke-test` on one model, directly and through a route."""
+    from smoke import run
+
+    sys.exit(run(asked, model))
 
 
 if __name__ == "__main__":

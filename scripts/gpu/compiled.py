@@ -16,6 +16,16 @@ def service(model: dict[str, Any], folder: Path, gpu: str, version: str) -> Serv
 
     A plan that does not fit is one as well; where there is none, this ends the program with what is wrong.
     """
+    file = folder / "llm.yaml"
+    file.write_text(yaml.safe_dump(spec(model, gpu, version), sort_keys=False), encoding="utf-8")
+    result = compile_file(str(file), ["docker"], folder / "out", emit=False)
+    if result.plan is None:
+        raise SystemExit(f"{file}: {[str(each.message) for each in result.diagnostics]}")
+    return result.plan.services[0]
+
+
+def spec(model: dict[str, Any], gpu: str, version: str) -> dict[str, Any]:
+    """Return an llm.yaml with one model, `m`, of dummy weights on one card."""
     stated = {
         "source": "./model",
         "engine": "vllm",
@@ -25,16 +35,10 @@ def service(model: dict[str, Any], folder: Path, gpu: str, version: str) -> Serv
         "engine_args": {"load-format": "dummy", **model.get("engine_args", {})},
     }
     pool = {"type": "cpu", "memory": "6GiB"} if gpu == "cpu" else {"type": gpu, "count": 1}
-    spec = {
+    return {
         "version": 1,
         "name": "gpu",
         "gpus": {"gpu": pool},
         "models": {"m": stated},
         "targets": {"docker": {}},
     }
-    file = folder / "llm.yaml"
-    file.write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
-    result = compile_file(str(file), ["docker"], folder / "out", emit=False)
-    if result.plan is None:
-        raise SystemExit(f"{file}: {[str(each.message) for each in result.diagnostics]}")
-    return result.plan.services[0]

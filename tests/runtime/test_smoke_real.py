@@ -111,8 +111,10 @@ def test_it_boots_asks_and_leaves_nothing_behind(folder: Path) -> None:
     done = subprocess.run(command(folder), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     checks = [(check["via"], check["check"]) for check in json.loads(done.stdout)["checks"]]
-    direct = [("direct", name) for name in ("live", "ready", "name", "chat", "stream", "schema", "key")]
-    assert checks == [*direct, *(("/tiny", name) for name in THROUGH_THE_ROUTE)]
+    direct = [
+        ("direct", name) for name in ("live", "ready", "name", "chat", "stream", "schema", "prefix", "key")
+    ]
+    assert checks == [*direct, *(("/tiny", name) for name in THROUGH_THE_ROUTE), ("direct", "drain")]
     suite = ElementTree.parse(folder / "report.xml").getroot()
     assert (suite.get("tests"), suite.get("failures")) == (str(len(checks)), "0")
     assert "on 127.0.0.1:" in done.stderr and "for port 8000" in done.stderr

@@ -47,7 +47,7 @@ def test_it_boots_asks_and_leaves_nothing_behind(folder: Path) -> None:
     assert process.returncode == 0, told + rest
     checks = json.loads(out)["checks"]
     assert all(check["ok"] for check in checks), checks
-    assert names(checks, "direct") >= {"live", "ready", *ASKED}
+    assert names(checks, "direct") >= {"live", "ready", "drain", *ASKED}
     assert names(checks, "/tiny") >= {"closed", *ASKED}
     assert len(engine) >= 3, "the scheduler and the detokenizer are processes of their own"
     assert not running_in(folder), "an engine outlived the command"

@@ -32,10 +32,14 @@ _GATEWAY_READY_S = 10.0
 
 
 class Booted(Struct, frozen=True):
-    """What runs: the URLs of each model's replicas that can be reached, and of the gateway where there is one."""
+    """What runs: the URLs of each model's replicas that can be reached, and of the gateway where there is one.
+
+    `processes` has what answers at a URL, where it is a process of ours.
+    """
 
     replicas: Mapping[str, tuple[str, ...]]
     gateway: str | None
+    processes: Mapping[str, Child] = field(default_factory=dict)
 
 
 class Place(Struct, frozen=True):
@@ -111,7 +115,7 @@ def booted(plan: Plan, place: Place, tell: Tell) -> Iterator[Booted]:
         gateway = stack.enter_context(gate(plan, urls)) if plan.routes and _nginx() else None
         if plan.routes and gateway is None:
             tell("nginx is not installed: the routes are not asked")
-        yield Booted(urls, gateway)
+        yield Booted(urls, gateway, {unit.url: unit.child for unit in units})
 
 
 @contextmanager

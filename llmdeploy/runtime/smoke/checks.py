@@ -1,23 +1,34 @@
-"""What is asked of a model. A check returns what it saw, or raises Fault with what is wrong.
-
-The requests are those of the OpenAI API, and those that the plan knows an engine's own clients to send.
-"""
+"""What is asked of a model. A check returns what it saw, or raises Fault with what is wrong."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeGuard
 
 from llmdeploy.plan.model import NativeRequest
 from llmdeploy.runtime import logs
-from llmdeploy.runtime.http import Answer, Rejected, Unreachable, parsed
+from llmdeploy.runtime.http import Rejected, Unreachable
+from llmdeploy.runtime.smoke.drain import drain
 from llmdeploy.runtime.smoke.model import Door, Outcome
+from llmdeploy.runtime.smoke.prefix import prefix
+from llmdeploy.runtime.smoke.requests import (
+    CHAT,
+    DONE,
+    EMBEDDINGS,
+    Fault,
+    as_object,
+    content,
+    expect,
+    items,
+    listed,
+    question,
+    texts,
+    was_cut_off,
+)
 
-CHAT = "/v1/chat/completions"
-EMBEDDINGS = "/v1/embeddings"
 # Bounded, so that a model of random weights ends as well. The question does not speak of JSON: a model that is
 # not held to the schema answers in prose.
 SCHEMA: dict[str, Any] = {
@@ -34,7 +45,6 @@ _PROMPT = "Describe a small plant."
 _OPENAI_FORM = {"type": "json_schema", "json_schema": {"name": "plant", "schema": "{schema}", "strict": True}}
 # Qwen's and GLM's word for it, and DeepSeek's; a template that knows neither goes on thinking.
 _NO_THINKING = {"enable_thinking": False, "thinking": False}
-_DONE = "[DONE]"
 # Tokens of one answer are further apart than this, those that waited in a buffer are not.
 _APART_S = 0.0005
 _FEW = 4
@@ -47,21 +57,28 @@ _PAUSES_S = (0.2, 0.5, 1, 2, 4, 4)
 Check = Callable[[Door], str]
 
 
-class Fault(Exception):  # noqa: N818  what is wrong with the deployment, not with us
-    """A check does not hold; the text says what was seen instead."""
-
-
 def ask(door: Door, *, keyed: bool) -> Iterator[Outcome]:
     """Put every check that fits to the door. `keyed`: the deployment asks for a key."""
     for name, check in _checks(door, keyed):
-        start = time.monotonic()
-        try:
-            ok, detail = True, check(door)
-        except (Fault, Unreachable) as fault:
-            ok, detail = False, str(fault)
-        # Some servers show what they were asked, the key too; and JSON can hold what no text can.
-        detail = logs.masked(detail, [door.client.key or ""]).encode("utf-8", "replace").decode()
-        yield Outcome(door.model, door.via, name, ok, detail, round(time.monotonic() - start, 3))
+        yield _outcome(door, name, check)
+
+
+def end(doors: Iterable[Door]) -> Iterator[Outcome]:
+    """Stop each engine that is ours to stop, while it answers. What comes after finds nobody."""
+    for door in doors:
+        if door.process and door.service.task == "generate":
+            yield _outcome(door, "drain", drain)
+
+
+def _outcome(door: Door, name: str, check: Check) -> Outcome:
+    start = time.monotonic()
+    try:
+        ok, detail = True, check(door)
+    except (Fault, Unreachable) as fault:
+        ok, detail = False, str(fault)
+    # Some servers show what they were asked, the key too; and JSON can hold what no text can.
+    detail = logs.masked(detail, [door.client.key or ""]).encode("utf-8", "replace").decode()
+    return Outcome(door.model, door.via, name, ok, detail, round(time.monotonic() - start, 3))
 
 
 def _checks(door: Door, keyed: bool) -> Iterator[tuple[str, Check]]:
@@ -84,6 +101,12 @@ def _of_generation(door: Door) -> Iterator[tuple[str, Check]]:
         for request in door.service.api.native:
             if door.lets_through(request.path):
                 yield request.name, partial(native, request=request)
+    if (
+        door.service.prefix_caching
+        and (cache := door.service.api.prefix_cache)
+        and door.lets_through(cache.path)
+    ):
+        yield "prefix", partial(prefix, cache=cache)
     for adapter, asked in door.service.adapter_names.items():
         yield f"adapter {adapter}", partial(chat, model=asked)
 
@@ -97,27 +120,27 @@ def ready(door: Door) -> str:
 
 
 def _probe(door: Door, path: str) -> str:
-    _expect(200, door.client.get(path))
+    expect(200, door.client.get(path))
     return f"GET {path} is 200"
 
 
 def name(door: Door) -> str:
     """Every name that llm.yaml promises is listed."""
-    listing = _expect(200, door.client.get("/v1/models")).json()
-    served = {str(model["id"]) for model in _items(listing, "data") if "id" in model}
+    listing = expect(200, door.client.get("/v1/models")).json()
+    served = {str(model["id"]) for model in items(listing, "data") if "id" in model}
     if served and not door.service.api.named:
-        return f"answers to any name, and lists {_listed(sorted(served))}"
+        return f"answers to any name, and lists {listed(sorted(served))}"
     missing = [wanted for wanted in door.served_names if wanted not in served]
     if missing:
-        raise Fault(f"does not serve {_listed(missing)}, but {_listed(sorted(served)) or 'nothing'}")
-    return f"serves {_listed(door.served_names)}"
+        raise Fault(f"does not serve {listed(missing)}, but {listed(sorted(served)) or 'nothing'}")
+    return f"serves {listed(door.served_names)}"
 
 
 def chat(door: Door, *, model: str | None = None) -> str:
     limit = 8
-    question = _question(door, "Say hello.", max_tokens=limit)
-    answer = _expect(200, door.client.post(CHAT, {**question, "model": model or question["model"]}))
-    _content(answer)
+    asked = question(door, "Say hello.", max_tokens=limit)
+    answer = expect(200, door.client.post(CHAT, {**asked, "model": model or asked["model"]}))
+    content(answer)
     usage = answer.json().get("usage")
     tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
     if not isinstance(tokens, int) or not 1 <= tokens <= limit:
@@ -127,15 +150,15 @@ def chat(door: Door, *, model: str | None = None) -> str:
 
 def embed(door: Door) -> str:
     """Two texts get a vector each, of one length, and not the same."""
-    texts = ["a small plant", "the price of steel"]
-    answer = _expect(200, door.client.post(EMBEDDINGS, _texts(door, texts)))
-    found = [item.get("embedding") for item in _items(answer.json(), "data")]
+    those = ["a small plant", "the price of steel"]
+    answer = expect(200, door.client.post(EMBEDDINGS, texts(door, those)))
+    found = [item.get("embedding") for item in items(answer.json(), "data")]
     vectors = [vector for vector in found if _is_vector(vector)]
     lengths = {len(vector) for vector in vectors}
-    if not len(found) == len(vectors) == len(texts) or len(lengths) != 1 or 0 in lengths:
+    if not len(found) == len(vectors) == len(those) or len(lengths) != 1 or 0 in lengths:
         raise Fault(f"no two vectors of one length: {answer.excerpt()}")
     if vectors[0] == vectors[1]:
-        raise Fault(f"`{texts[0]}` and `{texts[1]}` have the same vector")
+        raise Fault(f"`{those[0]}` and `{those[1]}` have the same vector")
     return f"{lengths.pop()} dimensions"
 
 
@@ -158,15 +181,15 @@ def stream(door: Door) -> str:
 
 def _arrivals(door: Door) -> list[tuple[float, int]]:
     """Return when each chunk of a streamed answer came, and its bytes."""
-    question = _question(door, "Count from one to forty, in words.", max_tokens=128)
+    asked = question(door, "Count from one to forty, in words.", max_tokens=128)
     try:
-        pieces = list(door.client.stream(CHAT, {**question, "stream": True}))
+        pieces = list(door.client.stream(CHAT, {**asked, "stream": True}))
     except Rejected as rejected:
         raise Fault(f"no stream, but {rejected}") from None
-    if not pieces or pieces[-1][1] != _DONE:
+    if not pieces or pieces[-1][1] != DONE:
         last = pieces[-1][1][:80] if pieces else "nothing"
-        raise Fault(f"the stream ends with {last!r} instead of {_DONE}")
-    if any("choices" not in (_object(data) or {}) for _, data in pieces[:-1]):
+        raise Fault(f"the stream ends with {last!r} instead of {DONE}")
+    if any("choices" not in (as_object(data) or {}) for _, data in pieces[:-1]):
         raise Fault("a piece of the stream is no chat completion chunk")
     return [(at, len(data.encode())) for at, data in pieces[:-1]]
 
@@ -179,18 +202,18 @@ def _bursts(times: list[float]) -> int:
 def schema(door: Door) -> str:
     """An answer that is held to a JSON Schema keeps it."""
     form = door.service.api.response_format or _OPENAI_FORM
-    question = {**_question(door, _PROMPT, max_tokens=64), "response_format": _filled(form)}
+    asked = {**question(door, _PROMPT, max_tokens=64), "response_format": _filled(form)}
     if door.service.reasons:
-        question["chat_template_kwargs"] = _NO_THINKING
-    content = _content(answer := _expect(200, door.client.post(CHAT, question)))
-    if door.service.reasons and not content and _was_cut_off(answer):
+        asked["chat_template_kwargs"] = _NO_THINKING
+    said = content(answer := expect(200, door.client.post(CHAT, asked)))
+    if door.service.reasons and not said and was_cut_off(answer):
         return "the model is still reasoning after 64 tokens, and no schema holds before it answers"
-    return _keeps_schema(content, "response_format")
+    return _keeps_schema(said, "response_format")
 
 
 def native(door: Door, *, request: NativeRequest) -> str:
     """What the engine's own clients send is answered, and kept to the same schema."""
-    found = _expect(200, answer := door.client.post(request.path, _filled(request.body))).json()
+    found = expect(200, answer := door.client.post(request.path, _filled(request.body))).json()
     for step in request.answer:
         try:
             found = found[step]
@@ -233,11 +256,11 @@ def _filled(form: Any) -> Any:
 def key(door: Door) -> str:
     """Who has no key is not served."""
     path, body = (
-        (CHAT, _question(door, "Say hello.", max_tokens=1))
+        (CHAT, question(door, "Say hello.", max_tokens=1))
         if door.service.task == "generate"
-        else (EMBEDDINGS, _texts(door, ["hello"]))
+        else (EMBEDDINGS, texts(door, ["hello"]))
     )
-    _expect(401, door.stranger.client.post(path, body))
+    expect(401, door.stranger.client.post(path, body))
     return "401 without the key"
 
 
@@ -245,51 +268,5 @@ def closed(door: Door) -> str:
     """What the engine has, and the route's list has not, stays inside."""
     inside = (door.probes.liveness.path, "/metrics", "/")
     path = next((each for each in inside if not door.lets_through(each)), "/not-listed")
-    _expect(404, door.client.get(path))
+    expect(404, door.client.get(path))
     return f"GET {path} is 404"
-
-
-def _question(door: Door, text: str, *, max_tokens: int) -> dict[str, Any]:
-    return {
-        "model": door.served_names[0],
-        "messages": [{"role": "user", "content": text}],
-        "max_tokens": max_tokens,
-        "temperature": 0,
-    }
-
-
-def _texts(door: Door, texts: list[str]) -> dict[str, Any]:
-    return {"model": door.served_names[0], "input": texts}
-
-
-def _expect(status: int, answer: Answer) -> Answer:
-    if answer.status != status:
-        raise Fault(f"status {answer.status} instead of {status}: {answer.excerpt()}".rstrip(": "))
-    return answer
-
-
-def _content(answer: Answer) -> str:
-    for choice in _items(answer.json(), "choices"):
-        message = choice.get("message")
-        if isinstance(message, dict) and "content" in message:
-            # A model that is still thinking has said nothing yet.
-            return str(message["content"] or "")
-    raise Fault(f"no chat completion: {answer.excerpt()}")
-
-
-def _was_cut_off(answer: Answer) -> bool:
-    return any(choice.get("finish_reason") == "length" for choice in _items(answer.json(), "choices"))
-
-
-def _items(document: Any, field: str) -> list[dict[str, Any]]:
-    items = document.get(field) if isinstance(document, dict) else None
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    value = parsed(text)
-    return value if isinstance(value, dict) else None
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(f"`{each}`" for each in names)

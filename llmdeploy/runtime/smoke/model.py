@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -22,13 +24,25 @@ class Outcome(Struct, frozen=True):
     seconds: float
 
 
+class Stoppable(Protocol):
+    """An engine that we started, and may stop."""
+
+    def terminate(self) -> None:
+        """Ask its first process to stop."""
+
+    def reap(self, timeout: float) -> bool:
+        """Wait for its end; say whether it came."""
+
+
 class Door(Struct, frozen=True):
-    """A way to a model. `endpoints` is what it lets through; None is everything."""
+    """A way to a model. `endpoints` is what it lets through; None is everything. `process` is what answers there,
+    where it is ours to stop."""
 
     service: Service
     via: str
     client: Client
     endpoints: tuple[Endpoint, ...] | None = None
+    process: Stoppable | None = None
 
     @property
     def model(self) -> str:
@@ -56,8 +70,10 @@ def _fits(endpoint: Endpoint, path: str) -> bool:
     return path == endpoint.path or below
 
 
-def direct(service: Service, url: str, key: str | None, via: str = DIRECT) -> Door:
-    return Door(service, via, Client(url, key))
+def direct(
+    service: Service, url: str, key: str | None, via: str = DIRECT, process: Stoppable | None = None
+) -> Door:
+    return Door(service, via, Client(url, key), process=process)
 
 
 def routed(plan: Plan, url: str, key: str | None) -> list[Door]:
