@@ -71,12 +71,15 @@ def boots(
 @main.command()
 @click.option("--load", type=click.Path(path_type=Path), default=HERE / "throughput.yaml", show_default=False)
 @click.option("--rounds", default=3, show_default=True)
+@click.option(
+    "--first", default=1, show_default=True, help="Number of the first round, which is also its seed."
+)
 @click.pass_obj
-def throughput(asked: Asked, load: Path, rounds: int) -> None:
+def throughput(asked: Asked, load: Path, rounds: int, first: int) -> None:
     """Put one load on the compiled command, on vLLM's defaults and on a recipe, in turns."""
     from throughput import run
 
-    run(asked, load, rounds)
+    run(asked, load, range(first, first + rounds))
 
 
 @main.command()

@@ -1,7 +1,7 @@
 """One load on several ways to serve one model: the compiled command, vLLM's defaults and its recipe, in turns.
 
 The load is `vllm bench serve` with random prompts of fixed lengths. All servers import before the first is measured,
-so that nothing else runs beside one; each way compiles once, in a round before those that count.
+so that nothing else runs beside one. A load begins when its server is ready, however long that compiled.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _HEALTH = "/health"
 _IMPORTS_S = 300.0
 _READY_S = 240.0
 _LOAD_S = 300.0
+_PATIENCE = {"VLLM_ENGINE_READY_TIMEOUT_S": "3600"}
+"""It counts from the first line on, also while it waits for the card."""
 _FIGURES = (
     "duration",
     "completed",
@@ -46,14 +48,14 @@ class _Way(Struct, frozen=True):
     argv: tuple[str, ...]
 
 
-def run(asked: Asked, file: Path, rounds: int) -> None:
+def run(asked: Asked, file: Path, rounds: range) -> None:
     """Write OUT/throughput.jsonl, a line for each run as it ends."""
     stated = yaml.safe_load(file.read_text(encoding="utf-8"))
     words = models.tokenizer(asked.engine, asked.work / "tokenizer")
     shape = models.config(stated["shape"], changed=stated.get("with"))
     model = models.write(asked.work / "model", shape, words)
     ran_on = machine.text(asked.engine, asked.version, asked.without)
-    order = [(turn, way) for turn in range(rounds + 1) for way in stated["ways"]]
+    order = [(turn, way) for turn in rounds for way in stated["ways"]]
     begun = [_begin(way, turn, asked, model) for turn, way in order]
     try:
         for each in begun:
@@ -82,15 +84,14 @@ def _begin(way: dict[str, Any], turn: int, asked: Asked, model: Path) -> _Way:
     port = boot.free_port()
     argv = ("vllm", "serve", str(model), "--load-format", "dummy", *way["args"])
     served = (*argv, "--host", "127.0.0.1", "--port", str(port))
-    return _Way(way["name"], boot.begin(served, {}, port, asked.engine, log), turn, argv)
+    return _Way(way["name"], boot.begin(served, _PATIENCE, port, asked.engine, log), turn, argv)
 
 
 def _measured(way: _Way, load: dict[str, int], asked: Asked, model: Path) -> dict[str, Any]:
-    """Round 0 only compiles; its load is not counted, and not put on it."""
     try:
         ready_s = way.begun.ready(_HEALTH, min(_READY_S, asked.left_s()))
-        if ready_s is None or way.round == 0:
-            return {"ready_s": ready_s}
+        if ready_s is None:
+            return {"ready_s": None}
         return {"ready_s": ready_s, **_loaded(way, load, asked, model)}
     finally:
         way.begun.end()
