@@ -21,11 +21,6 @@ class TensorType(Struct, frozen=True):
     ggml: int | None = None
 
 
-def tensor_types() -> dict[str, TensorType]:
-    """All types by name. A name that both formats have means the same in both."""
-    return _types()
-
-
 def ggml_type(number: int) -> TensorType | None:
     return _by_number().get(number)
 
@@ -41,6 +36,7 @@ def tensor_bytes(dtype: str, shape: tuple[int, ...]) -> int | None:
 
 @cache
 def _types() -> dict[str, TensorType]:
+    """All types by name. A name that both formats have means the same in both."""
     return {row["name"]: TensorType(**row) for row in rows("tensor_types")}
 
 

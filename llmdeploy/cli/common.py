@@ -27,6 +27,13 @@ FAILED = 3
 
 spec_argument = click.argument("spec", default="llm.yaml", type=click.Path(path_type=str), required=False)
 strict_option = click.option("--strict", is_flag=True, help="Make warnings fail.")
+format_option = click.option(
+    "--format",
+    type=click.Choice(["full", "concise", "json", "github"]),
+    default="full",
+    show_default=True,
+    help="How findings are printed.",
+)
 output_option = click.option(
     "-o",
     "--output",

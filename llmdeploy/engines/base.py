@@ -59,6 +59,11 @@ class Repository(Struct, frozen=True):
     directory: str | None = None
 
 
+def argument(key: str) -> str:
+    """Return the name that a key of `engine_args` gives, in one of its spellings: `--max_num_seqs` is `max-num-seqs`."""
+    return key.lstrip("-").replace("_", "-")
+
+
 class Settings(Struct, frozen=True):
     """One model with every default decided, in neutral words.
 
@@ -103,7 +108,7 @@ class Settings(Struct, frozen=True):
 
     def gives(self, flag: str) -> bool:
         """Tell whether `engine_args` has this flag, given without dashes."""
-        return any(key.lstrip("-").replace("_", "-") == flag for key in self.engine_args)
+        return any(argument(key) == flag for key in self.engine_args)
 
 
 class Lowered(Struct, frozen=True):
