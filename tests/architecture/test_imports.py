@@ -36,7 +36,7 @@ DOORS: dict[str, set[str]] = {
     "plan.placement": {"plan.hardware", "spec.model"},
     "plan.policy": {"catalog", "plan.model"},
     "plan.choice": {"catalog", "checks", "diagnostics", "plan"},
-    "plan.sizing": {"checks.context", "memory", "plan", "spec.types"},
+    "plan.sizing": {"checks.context", "engines.base", "memory", "plan", "spec.types"},
     "plan.fit": {"checks.context", "diagnostics", "memory", "plan", "spec"},
     "plan.sharing": {"checks.context", "diagnostics", "memory", "plan"},
     "plan.ways_out": {"checks", "diagnostics", "memory", "plan", "spec.model"},
@@ -70,7 +70,7 @@ DOORS: dict[str, set[str]] = {
         *("checks", "diagnostics", "emit", "facts", "plan", "registry", "source", "spec", "targets.base")
     },
     "startlog": {"runtime.logs"},
-    "calibration": {"facts", "memory", "plan.model", "startlog"},
+    "calibration": {"engines.base", "facts", "memory", "plan.model", "registry", "startlog"},
     "rewrite": {
         *("catalog", "checks.context", "compiler", "diagnostics", "emit.shell", "emit.yaml", "facts"),
         *("engines.arguments", "engines.limits", "engines.lowering", "engines.table", "numbers"),
