@@ -8,7 +8,8 @@ import msgspec
 from msgspec import structs
 
 from llmdeploy.calibration.compare import NOISE_GIB, Row
-from llmdeploy.memory.corrections import FACTORS, SHIFTED, Correction, release
+from llmdeploy.calibration.releases import release_of
+from llmdeploy.memory.corrections import FACTORS, SHIFTED, Correction
 
 _DIGITS = 3
 """What an engine prints has two; a third keeps the rounding out."""
@@ -41,7 +42,7 @@ def correction(
     if not shifts and factor is None:
         return None
     found = Correction(
-        engine, release(engine, version), gpu, tensor, model, date, sha256[:_LOG], weights=factor, **shifts
+        engine, release_of(engine, version), gpu, tensor, model, date, sha256[:_LOG], weights=factor, **shifts
     )  # fmt: skip
     # The bounds of the record are those of its reader; only a conversion minds them.
     return msgspec.convert(structs.asdict(found), Correction)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from llmdeploy import catalog
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.engines.base import calibration_of
 from llmdeploy.plan.parallelism import tensor_size
 
 _AGAIN = "start the model as it is now, and run `llmdeploy calibrate LOG --save`"
@@ -34,6 +35,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
 
 
 def _runs(context: Context, name: str) -> tuple[str, str, str | None, int] | None:
+    """Return the engine and release, GPU and tensor size of a model."""
     model = context.spec.models[name]
     engine = context.engine_of(name)
     pool = context.spec.gpus.get(model.gpus.pool or next(iter(context.spec.gpus)))
@@ -41,4 +43,5 @@ def _runs(context: Context, name: str) -> tuple[str, str, str | None, int] | Non
         return None
     gpu = catalog.gpu(pool.type) if pool.type else None
     version = model.engine_version or context.engines[engine].versions[0]
-    return engine, version, gpu.id if gpu else None, tensor_size(model)
+    release = calibration_of(context.engines[engine], version).release(version)
+    return engine, release, gpu.id if gpu else None, tensor_size(model)

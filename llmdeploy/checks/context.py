@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from llmdeploy import catalog
 from llmdeploy.catalog import configs
@@ -35,6 +35,10 @@ class Context(Struct, frozen=True):
     """Of the models that leave their engine to us."""
     seatings: dict[str, Layout] = field(default_factory=dict)
     """Of the pools that were asked for; each is asked for once a model."""
+
+    def __post_init__(self) -> None:
+        """Begin without seatings: what `replace` makes of a context has another spec, or other pools."""
+        force_setattr(self, "seatings", {})
 
     def engine_of(self, model: str) -> str:
         """Return the engine that the model names, the one that was chosen, or the default for its source."""
@@ -106,8 +110,8 @@ class Context(Struct, frozen=True):
         return self.seatings[pool.name]
 
     def on_trial(self, spec: Spec, **changes: Any) -> Context:
-        """Return the same with another spec, whose models are seated anew, and whatever else changes."""
-        return replace(self, spec=spec, seatings={}, **changes)
+        """Return the same with another spec, and whatever else changes."""
+        return replace(self, spec=spec, **changes)
 
 
 Check = Callable[[Context], Iterator[Diagnostic]]

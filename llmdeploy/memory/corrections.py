@@ -25,7 +25,7 @@ Shift = Annotated[float, Meta(ge=-LARGEST_GIB, le=LARGEST_GIB)]
 
 
 class Correction(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One calibrated start: `engine` at a `release` ("0.33", see `release`) on a `gpu` of the catalog, over `tensor` of them.
+    """One calibrated start: `engine` at a `release` ("0.33", see `Calibration.places`) on a `gpu` of the catalog, over `tensor` of them.
 
     `activation`, `nontorch` and `cuda_graphs` are GiB to add on every rank. `weights` is a factor, and of this
     `model` only: what its checkpoint weighs says nothing of another. None: the log does not tell. `log` is the
@@ -49,27 +49,20 @@ class Correction(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
         """What it is about; of two that share it, the newer one counts."""
         return self.engine, self.release, self.gpu, self.tensor, self.model
 
-    def holds_for(self, engine: str, version: str | None, gpu: str | None, tensor: int) -> bool:
+    def holds_for(self, engine: str, release: str, gpu: str | None, tensor: int) -> bool:
         # What NCCL and the all-reduce take depends on how many GPUs share a layer, hence `tensor`.
         return (self.engine, self.release, self.gpu, self.tensor) == (
             engine,
-            release(engine, version),
+            release,
             gpu,
             tensor,
         )
 
 
-def release(engine: str, version: str | None) -> str:
-    """Return the part of a version within which an engine's memory does not change: 0.33 of vLLM 0.33.1.
-
-    SGLang counts in the third place what others count in the second.
-    """
-    return ".".join((version or "").removeprefix("v").split(".")[: 3 if engine == "sglang" else 2])
-
-
 def fitting(question: Question, corrections: Iterable[Correction]) -> Correction | None:
     """Return the correction for a question: that of its own model, else the newest of another."""
-    asked = question.engine, question.version, question.card.id, question.split.tensor
+    on = question.calibration.release(question.version)
+    asked = question.engine, on, question.card.id, question.split.tensor
     found = [each for each in corrections if each.holds_for(*asked)]
     return max(found, key=lambda each: (each.model == question.model.id, each.date), default=None)
 
@@ -146,25 +139,17 @@ def _charged(question: Question, ledger: Ledger) -> Mapping[str, float]:
     """Return how much of a GiB of each term the KV pool loses."""
     if question.kv_bytes is not None:
         return {}
-    if question.engine == "sglang":
-        # pool = free * fraction - weights; activations and graphs live in the rest
-        # (0.5.23, kv_cache_configurator.py, _profile_available_bytes).
-        return {"weights": 1.0, "nontorch": ledger.fraction or 1.0}
-    charged = {"weights": 1.0, "activation": 1.0, "nontorch": 1.0}
-    if question.version is None or _number(question.version) >= (0, 21):
-        charged["cuda_graphs"] = 1.0  # before, they came on top (gpu_worker.py: "default since v0.21.0")
+    charged = dict.fromkeys(question.calibration.loses, 1.0)
+    if question.calibration.of_free:
+        charged["nontorch"] = ledger.fraction or 1.0
     return charged
 
 
 def _usable(ledger: Ledger, question: Question, ranks: Sequence[Rank]) -> float | None:
-    """SGLang takes a share of what is free when it starts to load, and that is less by what is not PyTorch's."""
-    if question.engine != "sglang" or ledger.usable_gib is None:
+    """What is free when an engine starts to load is less by what is not PyTorch's."""
+    if not question.calibration.of_free or ledger.usable_gib is None:
         return ledger.usable_gib
     return ledger.usable_gib - (ranks[0].nontorch_gib - ledger.ranks[0].nontorch_gib)
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
 
 
 def _kv(ranks: Iterable[Rank]) -> float:

@@ -76,6 +76,21 @@ class Adapters(Struct, frozen=True):
     rank: int
 
 
+class Calibration(Struct, frozen=True):
+    """What a start of an engine says of other plans."""
+
+    places: int = 2
+    """How many numbers of a version name the releases between which its memory does not change: 0.33 of vLLM 0.33.1."""
+    loses: tuple[str, ...] = ("weights", "activation", "nontorch", "cuda_graphs")
+    """The terms that the KV pool makes room for: where one takes a GiB more than predicted, the pool has one less."""
+    of_free: bool = False
+    """The pool is a share of what is free before loading: of what is not PyTorch's, it loses that share only."""
+
+    def release(self, version: str | None) -> str:
+        """Return the part of a version within which its memory does not change."""
+        return ".".join((version or "").removeprefix("v").split(".")[: self.places])
+
+
 class Question(Struct, frozen=True):
     """One replica of one model on one kind of card, under one engine release.
 
@@ -114,6 +129,8 @@ class Question(Struct, frozen=True):
     embed: bool = False
     options: Mapping[str, Any] | None = None
     """Further settings that an engine's equation knows, by the name of their flag (`mamba-ssm-cache-dtype`)."""
+    calibration: Calibration = Calibration()
+    """The engine's, for what was measured of it."""
     used_gib: float = 0.0
     """What other processes on the same card hold before this one starts."""
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy.checks.context import Context
+from llmdeploy.engines.base import calibration_of
 from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Question, Split, Verdict
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Why
@@ -108,9 +109,11 @@ def question(context: Context, name: str, values: Mapping[str, Any], pool: Hardw
     held = context.seating(pool).held(name)
     plain = facts is None or facts.quantization in (None, "plain")
     adapters = model.adapters or {}
+    version = model.engine_version or engine.versions[0]
     return Question(
         engine=engine.name,
-        version=model.engine_version or engine.versions[0],
+        version=version,
+        calibration=calibration_of(engine, version),
         model=context.checkpoint(name),
         card=card(pool, host_memory(context.spec, pool)),
         split=Split(
