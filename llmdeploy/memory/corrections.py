@@ -129,6 +129,8 @@ def note(found: Correction, question: Question) -> str:
 
 def _rank(rank: Rank, found: Correction, question: Question, charged: Mapping[str, float]) -> Rank:
     deltas = {term: getattr(found, term) or 0.0 for term in SHIFTED}
+    if not rank.cuda_graphs_gib:  # none are captured here, whatever they took where it was measured
+        deltas["cuda_graphs"] = 0.0
     if found.weights is not None and found.model == question.model.id:
         deltas["weights"] = rank.weights_gib * (found.weights - 1)
     sizes = {term: max(0.0, getattr(rank, f"{term}_gib") + delta) for term, delta in deltas.items()}
@@ -144,7 +146,7 @@ def _rank(rank: Rank, found: Correction, question: Question, charged: Mapping[st
 
 def _charged(question: Question, ledger: Ledger) -> Mapping[str, float]:
     """Return how much of a GiB of each term the KV pool loses."""
-    if question.kv_bytes is not None:
+    if question.kv_bytes is not None or ledger.pinned:
         return {}
     if question.engine == "sglang":
         # pool = free * fraction - weights; activations and graphs live in the rest
