@@ -62,7 +62,7 @@ class Options(Struct, frozen=True):
                 row = self.of(each, traits)
                 if row is None or row.effect != "unknown" or stated.usual or plain(value) in row.unless:
                     continue
-                raise UnmodelledError("option", f"`{each}` {row.because}, and how much is not modelled")
+                raise UnmodelledError("option", f"`{each}` {row.because}, which is not modelled")
 
     def _fields(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
         """Yield a flag, or the fields of its JSON where rows speak of single ones."""

@@ -26,8 +26,9 @@ def _merged(config: Mapping[str, Any], stated: Mapping[str, Any], inside: bool =
     found = dict(config)
     for key, value in stated.items():
         part = found.get(key)
-        nested = isinstance(part, Mapping) and isinstance(value, Mapping) and (inside or _is_config(key))
-        found[key] = _merged(part, value, inside=True) if nested else value
+        if isinstance(part, Mapping) and isinstance(value, Mapping) and (inside or _is_config(key)):
+            value = _merged(part, value, inside=True)
+        found[key] = value
     return found
 
 

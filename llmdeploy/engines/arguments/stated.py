@@ -100,4 +100,3 @@ def _number(value: Any, flag: Flag, parser: Parser | None) -> Any:
     except ValueError:
         return value
     return number if flag.type == "float" else int(number)
-

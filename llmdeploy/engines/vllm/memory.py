@@ -16,6 +16,7 @@ from llmdeploy.catalog.versions import within
 from llmdeploy.engines.vllm import host
 from llmdeploy.engines.vllm.offload import offloaded
 from llmdeploy.engines.vllm.options import PLAIN, Own, applied
+from llmdeploy.engines.vllm.pool import has_pinned, held, pinned, usable
 from llmdeploy.engines.vllm.profile import activation, graphs
 from llmdeploy.memory.cards import traits
 from llmdeploy.memory.constants import Constants, constants
@@ -93,7 +94,9 @@ def _understood(question: Question) -> tuple[Question, Own, Read]:
     """Take in what `engine_args` and `env` say. `UnmodelledError` where that is more than the equation knows."""
     if not question.options and not question.env:
         return question, PLAIN, read(question, host=True)
-    from llmdeploy.engines.arguments.stated import said  # the catalog of flags: who states none does not pay for it
+    from llmdeploy.engines.arguments.stated import (
+        said,
+    )  # who states none does not pay for the catalog of flags
 
     stated = said(question, __package__)
     question, own = applied(question, stated)
@@ -108,7 +111,7 @@ def settle(question: Question, known: Read, own: Own = PLAIN) -> Taken:
     version = question.version or rows.newest
     has = set(traits(question.card, question.split))
     has |= {"moe"} if made.moe else set()
-    if made.family == "gpt-oss" and _triton(question, version):
+    if made.family == "gpt-oss" and _triton(question, version, own):
         has.add("triton")
     context = question.context or made.max_context
     if context is None:
@@ -143,11 +146,10 @@ def _fraction(question: Question, version: str, rows: Constants, has: frozenset[
     return rounded(within / question.card.memory_gib)
 
 
-def _triton(question: Question, version: str) -> bool:
+def _triton(question: Question, version: str, own: Own) -> bool:
     """Tell whether experts in MXFP4 have Triton's layout, and no workspace."""
-    backend = (question.options or {}).get("moe-backend")
-    if backend is not None:
-        return bool(backend == "triton")
+    if own.moe_backend is not None:
+        return own.moe_backend == "triton"
     return question.card.capability == "9.0" and table().value("mxfp4_triton", version) > 0
 
 
@@ -171,7 +173,6 @@ def _loading(question: Question, known: Read, taken: Taken) -> Loading:
 
 
 def _storage(question: Question, known: Read, taken: Taken) -> Storage:
-    options = question.options or {}
     own = known.scheme.kv_dtype if taken.value("cache_as_checkpoint") else None
     stated = question.kv_dtype if question.kv_dtype != "auto" else own
     element = known.width if stated is None else float(WIDTHS.get(stated, 1))
@@ -180,12 +181,12 @@ def _storage(question: Question, known: Read, taken: Taken) -> Storage:
         element=element,
         latent={"fp8_ds_mla": 656.0, "nvfp4_ds_mla": 352.0}.get(stated or ""),
         conv=known.width,
-        ssm=float(WIDTHS.get(str(options.get("mamba-ssm-cache-dtype", known.shape.ssm_dtype)), known.width)),
+        ssm=float(WIDTHS.get(taken.own.ssm_dtype or known.shape.ssm_dtype, known.width)),
         block=_block(question, known, taken),
         align=128 if known.shape.latent_heads is not None else 16,
         drafted=question.drafter.tokens if question.drafter is not None else 0,
         aligned_states=aligned,
-        hybrid=not taken.v0 and options.get("disable-hybrid-kv-cache-manager") is not True,
+        hybrid=not taken.v0 and taken.own.hybrid,
     )
 
 
@@ -200,7 +201,7 @@ def _rank(question: Question, known: Read, taken: Taken, stage: Stage, rank: int
     sampling = stage.last and not question.embed and (rank == 0 or not taken.v0)
     peak = activation(question, known, taken, stage, sampling)
     row = taken.rows.row("nontorch", taken.version, taken.traits)
-    kv = _pinned(question, taken, stage)
+    kv = pinned(question, taken, stage)
     if kv is not None and question.card.vendor == CPU:
         return host.rank(question, known, row, stage, rank, peak, kv)
     beside = Line(
@@ -215,26 +216,6 @@ def _rank(question: Question, known: Read, taken: Taken, stage: Stage, rank: int
         kv = Line("kv", left, f"Available KV cache memory: {share}, less the lines above")
     lines = (*stage.weights, *peak, beside, drawn, kv)
     return Rank(stage.index, rank, stage.weights_gib, act, row.value, drawn.gib, kv.gib, lines)
-
-
-def _pinned(question: Question, taken: Taken, stage: Stage) -> Line | None:
-    """Return the pool of a stage that has a size of its own, whatever the share leaves.
-
-    Source: vLLM 0.33, v1/core/kv_cache_planning.py, get_kv_cache_configs: blocks come before bytes.
-    """
-    blocks = taken.own.blocks
-    if blocks is not None:
-        size = blocks * stage.pool.bytes_per_block / GIB
-        return Line("kv", size, f"{blocks} blocks, as `num-gpu-blocks-override` says, whatever the share")
-    if question.kv_bytes is not None:
-        on_host = question.card.vendor == CPU
-        rule = "that --kv-cache-memory-bytes pins" if on_host else "that `kv_bytes` pins, whatever the share"
-        return Line("kv", question.kv_bytes / GIB, f"the pool {rule}")
-    return None
-
-
-def _has_pinned(question: Question, taken: Taken) -> bool:
-    return question.kv_bytes is not None or taken.own.blocks is not None
 
 
 def _answer(
@@ -255,12 +236,12 @@ def _answer(
     if on_host:
         verdict, margin, refusal = host.held(question, ranks, margin)
     else:
-        margin, refusal = _held(question, taken, ranks, margin)
+        margin, refusal = held(question, taken, ranks, margin)
         verdict = Verdict.NO if refusal else judge(margin, question.card.memory_gib)
     return Ledger(
         verdict,
         margin_gib=margin,
-        usable_gib=_usable(question, taken, ranks),
+        usable_gib=usable(question, taken, ranks),
         ranks=tuple(ranks),
         kv_tokens=_printed(pool, blocks, at_once, taken, copies),
         requests_at_context=at_once,
@@ -272,18 +253,9 @@ def _answer(
         batch_tokens=taken.batch_tokens,
         fraction=None if on_host else taken.fraction,
         kv_bytes_per_request=int(need * pool.bytes_per_block),
-        pinned=_has_pinned(question, taken),
+        pinned=has_pinned(question, taken),
         notes=(*known.notes, *taken.own.notes, *(host.notes(known) if on_host else ())),
     )
-
-
-def _usable(question: Question, taken: Taken, ranks: list[Rank]) -> float:
-    """Return the share, or what a pinned pool and all beside it come to; of a node, all that it offers."""
-    if question.card.vendor == CPU:
-        return question.card.memory_gib
-    if not _has_pinned(question, taken):
-        return question.card.memory_gib * taken.fraction
-    return max(rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib for rank in ranks)
 
 
 def _printed(pool: Pool, blocks: int, at_once: float, taken: Taken, copies: int) -> int:
@@ -291,22 +263,6 @@ def _printed(pool: Pool, blocks: int, at_once: float, taken: Taken, copies: int)
     if len(pool.groups) > 1 and taken.value("printed_at_length"):
         return int(at_once * taken.context)
     return blocks // max(len(pool.groups), 1) * pool.block * copies
-
-
-def _held(question: Question, taken: Taken, ranks: list[Rank], margin: float) -> tuple[float, str | None]:
-    """Hold the margin to what the card has: what is free before vLLM starts, and all that a pinned pool stands beside."""
-    free = question.card.memory_gib - taken.value("context") - question.used_gib
-    if _has_pinned(question, taken):
-        taking = max(
-            rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib for rank in ranks
-        )
-        margin = min(margin, free - taking)
-    requested = question.card.memory_gib * taken.fraction
-    # Every GPU is asked at the start, whatever pool is pinned (request_memory).
-    if taken.v0 or free >= requested:
-        return margin, None
-    reason = f"free-memory: {free:.2f} GiB are free at the start, and vLLM asks for {requested:.2f}"
-    return min(margin, free - requested), reason
 
 
 def _blocks(rank: Rank, stage: Stage) -> int:

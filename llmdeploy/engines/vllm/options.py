@@ -48,6 +48,10 @@ class Own(Struct, frozen=True):
     whole_tower: bool = False
     profiled_items: bool = True
     """The vision tower runs while memory is measured."""
+    hybrid: bool = True
+    """Layers with a window give back what falls out of it."""
+    ssm_dtype: str | None = None
+    moe_backend: str | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -79,6 +83,9 @@ def applied(question: Question, said: Said) -> tuple[Question, Own]:
         overlapping=_value(said, "async-scheduling"),
         whole_tower=plain(_value(said, "mm-encoder-tp-mode")) == "data",
         profiled_items=_value(said, "skip-mm-profiling") is not True,
+        hybrid=_value(said, "disable-hybrid-kv-cache-manager") is not True,
+        ssm_dtype=_word(_value(said, "mamba-ssm-cache-dtype")),
+        moe_backend=_word(_value(said, "moe-backend") or _of(said, "kernel-config").get("moe_backend")),
         notes=_notes(overrides),
     )
     return changed, own
@@ -94,14 +101,14 @@ def _eager(said: Said) -> bool:
     """Source: vLLM 0.33, config/vllm.py: a mode that is stated comes before that of a level."""
     if _value(said, "enforce-eager") is True:
         return True
-    mode = _compilation(said).get("cudagraph_mode")
+    mode = _of(said, "compilation-config").get("cudagraph_mode")
     if mode is not None:
         return plain(mode) == "none"
     return plain(_value(said, "optimization-level")) in _NO_LEVEL
 
 
 def _graphs(said: Said, performance: str) -> Graphs:
-    stated = _compilation(said)
+    stated = _of(said, "compilation-config")
     mode, level = stated.get("cudagraph_mode"), plain(_value(said, "optimization-level"))
     both = plain(mode) in _BOTH if mode is not None else level not in _FIRST_LEVEL
     sizes = _sizes(_value(said, "cudagraph-capture-sizes")) or _sizes(stated.get("cudagraph_capture_sizes"))
@@ -118,9 +125,14 @@ def _graphs(said: Said, performance: str) -> Graphs:
     )
 
 
-def _compilation(said: Said) -> Mapping[str, Any]:
-    stated = _value(said, "compilation-config")
+def _of(said: Said, flag: str) -> Mapping[str, Any]:
+    """Return the fields of a flag's JSON."""
+    stated = _value(said, flag)
     return stated if isinstance(stated, Mapping) else {}
+
+
+def _word(value: Any) -> str | None:
+    return None if value is None or plain(value) == "auto" else plain(value)
 
 
 def _adapters(question: Question, said: Said) -> Any:
