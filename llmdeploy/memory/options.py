@@ -40,8 +40,53 @@ class Stated(Struct, frozen=True):
     usual: bool = False
 
 
-Said = Mapping[str, Stated]
-"""What is stated, by full names: flags without dashes, variables in capitals."""
+class Said(Struct, frozen=True):
+    """What is stated, by full names: flags without dashes, variables in capitals."""
+
+    stated: Mapping[str, Stated]
+
+    def value(self, name: str) -> Any:
+        found = self.stated.get(name)
+        return None if found is None else found.value
+
+    def on(self, name: str) -> bool:
+        """Tell whether a switch is given."""
+        return self.value(name) is True
+
+    def whole(self, name: str) -> int | None:
+        return whole(self.value(name))
+
+    def real(self, name: str) -> float | None:
+        value = self.value(name)
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+    def word(self, name: str) -> str | None:
+        """Return a word, unless it leaves the choice to the engine."""
+        return word(self.value(name))
+
+    def fields(self, name: str) -> Mapping[str, Any]:
+        """Return the fields of a flag's JSON."""
+        value = self.value(name)
+        return value if isinstance(value, Mapping) else {}
+
+
+def whole(value: Any) -> int | None:
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def wholes(value: Any) -> tuple[int, ...] | None:
+    """Return the numbers of a list, or of one number; None where there are none."""
+    each = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(size for one in each if (size := whole(one)) is not None) or None
+
+
+def word(value: Any) -> str | None:
+    return None if value is None or plain(value) == "auto" else plain(value)
+
+
+def plain(value: Any) -> str:
+    """Return a value as rows write it: `true`, `none`, `0`."""
+    return str(value).strip().lower()
 
 
 class Options(Struct, frozen=True):
@@ -57,7 +102,7 @@ class Options(Struct, frozen=True):
 
     def check(self, said: Said, traits: Iterable[str]) -> None:
         """Raise `UnmodelledError` for the first that the equation does not know."""
-        for name, stated in said.items():
+        for name, stated in said.stated.items():
             for each, value in self._fields(name, stated.value):
                 row = self.of(each, traits)
                 if row is None or row.effect != "unknown" or stated.usual or plain(value) in row.unless:
@@ -70,11 +115,6 @@ class Options(Struct, frozen=True):
             yield from ((f"{name}.{field}", inner) for field, inner in value.items())
         else:
             yield name, value
-
-
-def plain(value: Any) -> str:
-    """Return a value as rows write it: `true`, `none`, `0`."""
-    return str(value).strip().lower()
 
 
 def options(data: Mapping[str, Any]) -> Options:

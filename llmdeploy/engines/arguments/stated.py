@@ -29,7 +29,7 @@ def said(question: Question, package: str) -> Said:
         for key, value in question.options.items():
             _add(found, key, value, parser)
     found |= {name: Stated(text) for name, text in (question.env or {}).items()}
-    return found
+    return Said(found)
 
 
 @cache

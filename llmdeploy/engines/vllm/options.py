@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy.memory.model import Question
-from llmdeploy.memory.options import Said, plain
+from llmdeploy.memory.options import Said, plain, whole, wholes, word
 from llmdeploy.memory.overrides import overridden
 
 _OFF = ("0", "false")
@@ -60,32 +60,32 @@ PLAIN = Own()
 
 def applied(question: Question, said: Said) -> tuple[Question, Own]:
     """Return the question with what `engine_args` say in its own words, and the rest."""
-    overrides = _value(said, "hf-overrides")
+    overrides = said.value("hf-overrides")
     changed = replace(
         question,
         model=overridden(question.model, overrides),
         eager=question.eager or _eager(said),
-        block_size=_number(said, "block-size") or question.block_size,
+        block_size=said.whole("block-size") or question.block_size,
         split=replace(
             question.split,
-            decode_context=_number(said, "decode-context-parallel-size") or question.split.decode_context,
+            decode_context=said.whole("decode-context-parallel-size") or question.split.decode_context,
         ),
-        items={} if _value(said, "language-model-only") is True else question.items,
+        items={} if said.on("language-model-only") else question.items,
         adapters=_adapters(question, said),
     )
-    performance = plain(_value(said, "performance-mode"))
+    performance = plain(said.value("performance-mode"))
     own = Own(
         graphs=_graphs(said, performance),
-        blocks=_number(said, "num-gpu-blocks-override"),
-        offloaded_gib=_real(said, "cpu-offload-gb"),
+        blocks=said.whole("num-gpu-blocks-override"),
+        offloaded_gib=said.real("cpu-offload-gb") or 0.0,
         times=2 if performance == "throughput" else 1,
-        chunked=_value(said, "enable-chunked-prefill") is not False,
-        overlapping=_value(said, "async-scheduling"),
-        whole_tower=plain(_value(said, "mm-encoder-tp-mode")) == "data",
-        profiled_items=_value(said, "skip-mm-profiling") is not True,
-        hybrid=_value(said, "disable-hybrid-kv-cache-manager") is not True,
-        ssm_dtype=_word(_value(said, "mamba-ssm-cache-dtype")),
-        moe_backend=_word(_value(said, "moe-backend") or _of(said, "kernel-config").get("moe_backend")),
+        chunked=said.value("enable-chunked-prefill") is not False,
+        overlapping=said.value("async-scheduling"),
+        whole_tower=plain(said.value("mm-encoder-tp-mode")) == "data",
+        profiled_items=not said.on("skip-mm-profiling"),
+        hybrid=not said.on("disable-hybrid-kv-cache-manager"),
+        ssm_dtype=said.word("mamba-ssm-cache-dtype"),
+        moe_backend=said.word("moe-backend") or word(said.fields("kernel-config").get("moe_backend")),
         notes=_notes(overrides),
     )
     return changed, own
@@ -99,23 +99,23 @@ def _notes(overrides: Any) -> tuple[str, ...]:
 
 def _eager(said: Said) -> bool:
     """Source: vLLM 0.33, config/vllm.py: a mode that is stated comes before that of a level."""
-    if _value(said, "enforce-eager") is True:
+    if said.on("enforce-eager"):
         return True
-    mode = _of(said, "compilation-config").get("cudagraph_mode")
+    mode = said.fields("compilation-config").get("cudagraph_mode")
     if mode is not None:
         return plain(mode) == "none"
-    return plain(_value(said, "optimization-level")) in _NO_LEVEL
+    return plain(said.value("optimization-level")) in _NO_LEVEL
 
 
 def _graphs(said: Said, performance: str) -> Graphs:
-    stated = _of(said, "compilation-config")
-    mode, level = stated.get("cudagraph_mode"), plain(_value(said, "optimization-level"))
+    stated = said.fields("compilation-config")
+    mode, level = stated.get("cudagraph_mode"), plain(said.value("optimization-level"))
     both = plain(mode) in _BOTH if mode is not None else level not in _FIRST_LEVEL
-    sizes = _sizes(_value(said, "cudagraph-capture-sizes")) or _sizes(stated.get("cudagraph_capture_sizes"))
-    estimated = _value(said, "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS")
-    largest = _number(said, "max-cudagraph-capture-size")
+    sizes = wholes(said.value("cudagraph-capture-sizes")) or wholes(stated.get("cudagraph_capture_sizes"))
+    estimated = said.value("VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS")
+    largest = said.whole("max-cudagraph-capture-size")
     if largest is None:
-        largest = _whole(stated.get("max_cudagraph_capture_size"))
+        largest = whole(stated.get("max_cudagraph_capture_size"))
     return Graphs(
         sizes=sizes,
         largest=largest,
@@ -125,42 +125,8 @@ def _graphs(said: Said, performance: str) -> Graphs:
     )
 
 
-def _of(said: Said, flag: str) -> Mapping[str, Any]:
-    """Return the fields of a flag's JSON."""
-    stated = _value(said, flag)
-    return stated if isinstance(stated, Mapping) else {}
-
-
-def _word(value: Any) -> str | None:
-    return None if value is None or plain(value) == "auto" else plain(value)
-
-
 def _adapters(question: Question, said: Said) -> Any:
-    slots = _number(said, "max-loras")
+    slots = said.whole("max-loras")
     if question.adapters is None or slots is None:
         return question.adapters
     return replace(question.adapters, slots=slots)
-
-
-def _sizes(value: Any) -> tuple[int, ...] | None:
-    each = value if isinstance(value, (list, tuple)) else [value]
-    found = tuple(size for one in each if (size := _whole(one)) is not None)
-    return found or None
-
-
-def _value(said: Said, name: str) -> Any:
-    stated = said.get(name)
-    return None if stated is None else stated.value
-
-
-def _number(said: Said, name: str) -> int | None:
-    return _whole(_value(said, name))
-
-
-def _whole(value: Any) -> int | None:
-    return int(value) if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _real(said: Said, name: str) -> float:
-    value = _value(said, name)
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
