@@ -40,7 +40,7 @@ def _parser(package: str, version: str | None) -> Parser | None:
 
 def _add(found: dict[str, Stated], key: str, value: Any, parser: Parser | None) -> None:
     spelling, field = split(key)
-    spelled = parser.find(spelling) if parser else None
+    spelled = (parser.find(spelling) or parser.find(spelling.lower())) if parser else None
     if spelled is None:
         found[bare(spelling)] = Stated(value)
         return
