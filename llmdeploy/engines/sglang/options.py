@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy.memory.model import Question
 from llmdeploy.memory.options import Said, wholes
-from llmdeploy.memory.overrides import overridden
+from llmdeploy.memory.overrides import note, overridden, stated
 
 # Older releases have one name for decoding and prefill.
 _LARGEST = ("cuda-graph-max-bs-decode", "cuda-graph-max-bs")
@@ -44,10 +41,10 @@ PLAIN = Own()
 
 def applied(question: Question, said: Said) -> tuple[Question, Own]:
     """Return the question with what `engine_args` say in its own words, and the rest."""
-    overrides = said.value("json-model-override-args")
+    changes = stated(question.options)
     changed = replace(
         question,
-        model=overridden(question.model, overrides),
+        model=overridden(question.model, changes),
         eager=question.eager or said.on("disable-cuda-graph"),
     )
     own = Own(
@@ -61,17 +58,9 @@ def applied(question: Question, said: Said) -> tuple[Question, Own]:
         ssm_dtype=said.word("mamba-ssm-dtype"),
         whole_tower=said.on("mm-enable-dp-encoder"),
         stated_share=said.value("mem-fraction-static") is not None,
-        notes=_notes(overrides),
+        notes=note(changes),
     )
     return changed, own
-
-
-def _notes(overrides: Any) -> tuple[str, ...]:
-    if not isinstance(overrides, Mapping) or not overrides:
-        return ()
-    return (
-        f"config.json is taken as `json-model-override-args` changes it: {', '.join(map(str, overrides))}",
-    )
 
 
 def _graph_batch(said: Said) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from llmdeploy.engines.arguments.values import text_of
 from llmdeploy.memory.options import Said
 
 # server/text_generation_server/models/globals.py: BLOCK_SIZE
@@ -38,7 +37,7 @@ def applied(said: Said) -> Own:
 
 def _text(said: Said, name: str) -> str | None:
     value = said.value(name)
-    return None if value is None else text_of(value)
+    return None if value is None else str(value)
 
 
 def _share(text: str | None) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -10,7 +9,7 @@ from msgspec.structs import replace
 
 from llmdeploy.memory.model import Question
 from llmdeploy.memory.options import Said, plain, whole, wholes, word
-from llmdeploy.memory.overrides import overridden
+from llmdeploy.memory.overrides import note, overridden, stated
 
 _OFF = ("0", "false")
 _NO_LEVEL = ("0", "o0")
@@ -60,10 +59,10 @@ PLAIN = Own()
 
 def applied(question: Question, said: Said) -> tuple[Question, Own]:
     """Return the question with what `engine_args` say in its own words, and the rest."""
-    overrides = said.value("hf-overrides")
+    changes = stated(question.options)
     changed = replace(
         question,
-        model=overridden(question.model, overrides),
+        model=overridden(question.model, changes),
         eager=question.eager or _eager(said),
         block_size=said.whole("block-size") or question.block_size,
         split=replace(
@@ -86,15 +85,9 @@ def applied(question: Question, said: Said) -> tuple[Question, Own]:
         hybrid=not said.on("disable-hybrid-kv-cache-manager"),
         ssm_dtype=said.word("mamba-ssm-cache-dtype"),
         moe_backend=said.word("moe-backend") or word(said.fields("kernel-config").get("moe_backend")),
-        notes=_notes(overrides),
+        notes=note(changes),
     )
     return changed, own
-
-
-def _notes(overrides: Any) -> tuple[str, ...]:
-    if not isinstance(overrides, Mapping) or not overrides:
-        return ()
-    return (f"config.json is taken as `hf-overrides` changes it: {', '.join(map(str, overrides))}",)
 
 
 def _eager(said: Said) -> bool:
@@ -108,14 +101,14 @@ def _eager(said: Said) -> bool:
 
 
 def _graphs(said: Said, performance: str) -> Graphs:
-    stated = said.fields("compilation-config")
-    mode, level = stated.get("cudagraph_mode"), plain(said.value("optimization-level"))
+    own = said.fields("compilation-config")
+    mode, level = own.get("cudagraph_mode"), plain(said.value("optimization-level"))
     both = plain(mode) in _BOTH if mode is not None else level not in _FIRST_LEVEL
-    sizes = wholes(said.value("cudagraph-capture-sizes")) or wholes(stated.get("cudagraph_capture_sizes"))
+    sizes = wholes(said.value("cudagraph-capture-sizes")) or wholes(own.get("cudagraph_capture_sizes"))
     estimated = said.value("VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS")
     largest = said.whole("max-cudagraph-capture-size")
     if largest is None:
-        largest = whole(stated.get("max_cudagraph_capture_size"))
+        largest = whole(own.get("max_cudagraph_capture_size"))
     return Graphs(
         sizes=sizes,
         largest=largest,
