@@ -1,7 +1,8 @@
-"""TGI's warm-up: it runs its largest prefill, and divides nine tenths of what is then free into blocks.
+"""TGI's warm-up: it runs its largest prefill, and divides what is then free, but for a tenth of the card, into blocks.
 
-Source: TGI 3.3.7, server/text_generation_server/models/flash_causal_lm.py (warmup). What the prefill took stays with
-PyTorch, and is not free; the blocks that it ran with are added again.
+Source: TGI 3.3.7, server/text_generation_server/models/flash_causal_lm.py (warmup) and utils/import_utils.py
+(get_cuda_free_memory: the tenth is of all memory, not of what is free). What the prefill took stays with PyTorch, and is not
+free; the blocks that it ran with are added again.
 """
 
 from __future__ import annotations
@@ -102,12 +103,15 @@ def _answer(question: Question, known: Read, stage: Stage, own: Own) -> Ledger:
     usable = total * fraction - beside - question.used_gib
     free = usable - stage.weights_gib - peak - warmed
     room = rows.value("wiggle_room", version) if own.room is None else own.room
-    kv = free * room + warmed if question.kv_bytes is None else question.kv_bytes / GIB
+    kept = total * fraction * (1 - room)
+    kv = max(free - kept, 0.0) + warmed if question.kv_bytes is None else question.kv_bytes / GIB
     lines = (
         *stage.weights,
         Line("activation", peak, f"the largest prefill: {batch} tokens (max_batch_prefill_tokens) [F]"),
         Line("nontorch", beside, "CUDA, NCCL and cuBLAS [M]"),
-        Line("kv", kv, f"KV-cache blocks: {room:g} of what is free after that prefill, and its own blocks"),
+        Line(
+            "kv", kv, f"KV-cache blocks: what is free after that prefill but for {kept:.1f} GiB, and its own"
+        ),
     )
     ranks = tuple(
         Rank(0, rank, stage.weights_gib, peak, beside, 0.0, kv, lines)
