@@ -204,7 +204,7 @@ def _answer(
         ]
     tightest = min(budgets, key=lambda budget: budget.fits)
     tokens = min(tightest.fits, 1 << 40)
-    margin = min(budget.kv - budget.tokens.each * taken.context / GIB for budget in budgets)
+    margin = min(budget.beyond(taken.context) for budget in budgets)
     verdict, notes = _judge(question, known, share, free, margin, ranks)
     running = _running(question, taken, tokens, [b.requests for b in budgets if b.requests is not None])
     return Ledger(
@@ -221,8 +221,16 @@ def _answer(
         batch_tokens=taken.batch_tokens,
         fraction=round(share, 4),
         kv_bytes_per_request=int(tightest.tokens.each * taken.context),
-        notes=(*notes, *taken.own.notes),
+        notes=(*notes, *taken.own.notes, *_cut(taken)),
     )
+
+
+def _cut(taken: Taken) -> tuple[str, ...]:
+    """Source: SGLang 0.5.23, srt/managers/tp_worker.py, max_req_len."""
+    most = taken.own.most_tokens
+    if most is None or most >= taken.context:
+        return ()
+    return (f"no request has more than {most} tokens: `max-total-tokens` is less than the context",)
 
 
 def _running(question: Question, taken: Taken, tokens: int, requests: list[int]) -> int:

@@ -66,9 +66,15 @@ class Budget(Struct, frozen=True):
 
     tokens: Tokens
     states: float
-    kv: float
+    offered: float
+    """What tokens may have; `kv` is what they take of it."""
     requests: int | None
     own: Own
+
+    @property
+    def kv(self) -> float:
+        most = self.own.most_tokens
+        return self.offered if most is None else min(self.offered, most * self.tokens.each / GIB)
 
     @property
     def fits(self) -> int:
@@ -77,20 +83,19 @@ class Budget(Struct, frozen=True):
         most = found if self.own.most_tokens is None else min(found, self.own.most_tokens)
         return most // self.own.page * self.own.page
 
+    def beyond(self, context: int) -> float:
+        """Return the GiB that are left beside one request. SGLang starts with fewer tokens than that, where they are stated."""
+        most = context if self.own.most_tokens is None else min(context, self.own.most_tokens)
+        return self.offered - self.tokens.each * most / GIB
+
 
 def budget_of(question: Question, taken: Taken, stage: Stage, storage: Storage, left: float) -> Budget:
     held = tokens_of(stage, question, taken, storage)
     if not held.state:
-        return Budget(held, 0.0, _capped(left, held, taken.own), None, taken.own)
+        return Budget(held, 0.0, left, None, taken.own)
     stated, slots = taken.own.state_ratio, taken.value("states_per_request")
     ratio = taken.value("state_ratio") if stated is None else stated
     states = max(0.0, left * ratio / (1 + ratio))
     if question.concurrency is not None:
         states = min(states, question.concurrency * slots * held.state / GIB)
-    kv = _capped(left - states, held, taken.own)
-    return Budget(held, states, kv, int(states * GIB // (held.state * slots)), taken.own)
-
-
-def _capped(kv: float, held: Tokens, own: Own) -> float:
-    """Return what the pool takes of the GiB that it may have."""
-    return kv if own.most_tokens is None else min(kv, own.most_tokens * held.each / GIB)
+    return Budget(held, states, left - states, int(states * GIB // (held.state * slots)), taken.own)
