@@ -175,7 +175,7 @@ def _kv(ranks: Iterable[Rank]) -> float:
 
 def _verdict(ledger: Ledger, margin: float | None, card_gib: float) -> Verdict:
     """Judge the new margin, unless it was something else that the equation held against the model."""
-    if margin is None or ledger.margin_gib is None or ledger.reason is not None:
+    if margin is None or ledger.margin_gib in (None, margin) or ledger.reason is not None:
         return ledger.verdict
     before, after = judge(ledger.margin_gib, card_gib), judge(margin, card_gib)
     if before is not ledger.verdict and after is Verdict.FITS:

@@ -22,12 +22,11 @@ from llmdeploy.memory.cards import traits
 from llmdeploy.memory.constants import Constants, constants
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.kv import Pool, Storage
-from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
+from llmdeploy.memory.model import Ledger, Line, Question, Rank
 from llmdeploy.memory.options import of_engine, traits_of
 from llmdeploy.memory.scheme import WIDTHS
 from llmdeploy.memory.share import budget_gib, rounded
 from llmdeploy.memory.stage import CPU, Read, Stage, read, staged
-from llmdeploy.memory.verdict import judge
 from llmdeploy.memory.weights import GIB, Loading
 
 
@@ -236,8 +235,7 @@ def _answer(
     if on_host:
         verdict, margin, refusal = host.held(question, ranks, margin)
     else:
-        margin, refusal = held(question, taken, ranks, margin)
-        verdict = Verdict.NO if refusal else judge(margin, question.card.memory_gib)
+        verdict, margin, refusal = held(question, taken, ranks, margin)
     return Ledger(
         verdict,
         margin_gib=margin,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmdeploy.memory.model import Line, Question, Rank
+from llmdeploy.memory.model import Line, Question, Rank, Verdict
 from llmdeploy.memory.stage import CPU, Stage
+from llmdeploy.memory.verdict import judge
 from llmdeploy.memory.weights import GIB
 
 if TYPE_CHECKING:
@@ -46,20 +47,40 @@ def usable(question: Question, taken: Taken, ranks: list[Rank]) -> float:
     return max(rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib for rank in ranks)
 
 
-def held(question: Question, taken: Taken, ranks: list[Rank], margin: float) -> tuple[float, str | None]:
+def held(
+    question: Question, taken: Taken, ranks: list[Rank], margin: float
+) -> tuple[Verdict, float, str | None]:
     """Hold the margin to what the card has: what is free before vLLM starts, and all that a pinned pool stands beside."""
+    margin, refusal, room = _held(question, taken, ranks, margin)
+    if refusal or margin < 0:
+        return Verdict.NO, margin, refusal
+    # Blocks that are stated are no estimate: one request is in them or not, and the card alone may be too small.
+    judged = margin if taken.own.blocks is None else room
+    return judge(judged, question.card.memory_gib), margin, None
+
+
+def _held(
+    question: Question, taken: Taken, ranks: list[Rank], margin: float
+) -> tuple[float, str | None, float]:
+    """Return the margin, what stands against it, and what is left of the card."""
     free = question.card.memory_gib - taken.value("context") - question.used_gib
+    room = margin
     if has_pinned(question, taken):
         taking = max(
             rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib for rank in ranks
         )
-        margin = min(margin, free - taking)
+        room = free - taking
+        margin = min(margin, room)
         if taken.own.blocks is not None and taking > free:
             asked = "the pool that `num-gpu-blocks-override` asks for"
-            return margin, f"memory: {asked} and all beside it take {taking:.2f} GiB, and {free:.2f} are free"
+            return (
+                margin,
+                f"memory: {asked} and all beside it take {taking:.2f} GiB, and {free:.2f} are free",
+                room,
+            )
     requested = question.card.memory_gib * taken.fraction
     # Every GPU is asked at the start, whatever pool is pinned (request_memory).
     if taken.v0 or free >= requested:
-        return margin, None
+        return margin, None, room
     reason = f"free-memory: {free:.2f} GiB are free at the start, and vLLM asks for {requested:.2f}"
-    return min(margin, free - requested), reason
+    return min(margin, free - requested), reason, room

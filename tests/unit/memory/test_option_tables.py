@@ -11,16 +11,15 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from support.option_tables import ENGINES, FILES, rows, table
 
 from llmdeploy.catalog.flags import flag_table
 from llmdeploy.engines.table import Table
 from llmdeploy.memory.errors import UnmodelledError
-from llmdeploy.memory.options import Option, Options, Said, Stated, options
+from llmdeploy.memory.options import Said, Stated
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = json.loads((ROOT / "schemas" / "options.schema.json").read_text())
-FILES = {path.parent.name: path for path in sorted((ROOT / "llmdeploy" / "engines").glob("*/options.yaml"))}
-ENGINES = sorted(FILES)
 
 TRAITS = {
     *("cpu", "gpu", "nvidia", "amd", "moe", "mxfp4", "windows", "states", "latent", "sees", "quantized"),
@@ -35,10 +34,6 @@ SMELL_OF_VARIABLES = re.compile(
     r"""(?x) GRAPH | OFFLOAD | BLOCK_ | CACHE | MEM_ | MEMORY | (^|_)KV | (?<!RING)BUFFER | WORKSPACE | CHUNK | PADDING | DEQUANT
     | REPLICATE | PARTITION | _MB$ | _GB$ | SYMM_MEM | PREPACK | V2_MODEL | WIGGLE | PREFILL_ | ^ATTENTION"""
 )
-
-
-def table(engine: str) -> Options:
-    return options(yaml.safe_load(FILES[engine].read_text()))
 
 
 def engine_table(engine: str) -> Table:
@@ -66,10 +61,6 @@ def decided(engine: str, name: str) -> bool:
         *(s for r in catalog.versions if (f := catalog.find(f"--{name}", r)) for s in f.spellings),
     }
     return name in known.owned_env or bool(spellings & set(known.owned_flags))
-
-
-def rows(engine: str) -> list[Option]:
-    return [row for each in table(engine).rows.values() for row in each]
 
 
 def test_three_engines_have_a_table() -> None:
