@@ -42,7 +42,7 @@ def _add(found: dict[str, Stated], key: str, value: Any, parser: Parser | None) 
     spelling, field = split(key)
     spelled = (parser.find(spelling) or parser.find(spelling.lower())) if parser else None
     if spelled is None:
-        found[bare(spelling)] = Stated(value)
+        _guess(found, bare(spelling), field, value)
         return
     flag, name = spelled.flag, bare(spelled.flag.name)
     if flag.env is not None:  # an engine that is driven by its variables
@@ -55,6 +55,18 @@ def _add(found: dict[str, Stated], key: str, value: Any, parser: Parser | None) 
         found[name] = Stated(_with(before, field, _json(value)))
     else:
         found[name] = Stated(_fields(value), usual=_is_default(value, flag))
+
+
+def _guess(found: dict[str, Stated], name: str, field: str, value: Any) -> None:
+    """Take a flag of a release that the catalog does not cover by what its name and its value look like."""
+    if field:
+        before = found[name].value if name in found else {}
+        found[name] = Stated(_with(before, field, _json(value)))
+    elif name.startswith("no-") and isinstance(value, bool):
+        found[name.removeprefix("no-")] = Stated(not value)
+    else:
+        looks_like_json = isinstance(value, str) and value.lstrip().startswith(("{", "["))
+        found[name] = Stated(_fields(_json(value) if looks_like_json else value))
 
 
 def _is_default(value: Any, flag: Flag) -> bool:

@@ -73,11 +73,8 @@ def _held(
         margin = min(margin, room)
         if taken.own.blocks is not None and taking > free:
             asked = "the pool that `num-gpu-blocks-override` asks for"
-            return (
-                margin,
-                f"memory: {asked} and all beside it take {taking:.2f} GiB, and {free:.2f} are free",
-                room,
-            )
+            reason = f"memory: {asked} and all beside it take {taking:.2f} GiB, and {free:.2f} are free"
+            return margin, reason, room
     requested = question.card.memory_gib * taken.fraction
     # Every GPU is asked at the start, whatever pool is pinned (request_memory).
     if taken.v0 or free >= requested:

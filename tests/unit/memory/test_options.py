@@ -83,6 +83,19 @@ def test_what_takes_nothing_of_the_gpu_leaves_the_ledger_as_it_is(options: dict[
     assert ask(options=options) == ask()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"enforce-eager": True},
+        {"compilation-config": '{"cudagraph_mode": "NONE"}'},
+        {"compilation-config.cudagraph_mode": "NONE"},
+    ],
+)
+def test_a_release_that_the_catalog_does_not_cover_is_read_by_what_its_flags_look_like(options: Any) -> None:
+    assert ask(options=options, version="0.40.0").ranks[0].cuda_graphs_gib == 0
+    assert ask(options={"no-enforce-eager": True}, version="0.40.0") == ask(version="0.40.0")
+
+
 def test_fewer_graphs_take_less() -> None:
     sizes = [
         ask(options=options).ranks[0].cuda_graphs_gib
