@@ -49,16 +49,21 @@ class Said(Struct, frozen=True):
         found = self.stated.get(name)
         return None if found is None else found.value
 
+    def switch(self, name: str) -> bool | None:
+        value = self.value(name)
+        return value if isinstance(value, bool) else None
+
     def on(self, name: str) -> bool:
         """Tell whether a switch is given."""
-        return self.value(name) is True
+        return self.switch(name) is True
 
     def whole(self, name: str) -> int | None:
         return whole(self.value(name))
 
     def real(self, name: str) -> float | None:
         value = self.value(name)
-        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _MOST
+        return float(value) if good else None
 
     def word(self, name: str) -> str | None:
         """Return a word, unless it leaves the choice to the engine."""
@@ -70,8 +75,13 @@ class Said(Struct, frozen=True):
         return value if isinstance(value, Mapping) else {}
 
 
+_MOST = 1 << 60
+
+
 def whole(value: Any) -> int | None:
-    return int(value) if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """Return a size, and no more of it than anything has."""
+    good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return min(int(value), _MOST) if good else None
 
 
 def wholes(value: Any) -> tuple[int, ...] | None:

@@ -328,6 +328,21 @@ def test_logits_of_whole_prompts_are_not_known_on_tgi() -> None:
     assert found.verdict is Verdict.UNKNOWN and "ENABLE_PREFILL_LOGPROBS" in (found.reason or "")
 
 
+ODD = (-1, -1.0, 0, 0.0, 10**299, 1e308, float("inf"), float("nan"), "x", [], ["x"], {}, {"x": "x"}, None)
+
+
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [(engine, row.name) for engine in WITH_TABLES for row in rows(engine) if row.effect == "modelled"],
+)
+def test_no_value_of_what_is_modelled_ends_in_a_traceback(engine: str, name: str) -> None:
+    flag, _, field = name.partition(".")
+    for value in ODD:
+        given = {flag: {field: value} if field else value}
+        for stated in ({}, {"name": HYBRID, "on": "h200"}) if engine != "tgi" else ({},):
+            ask(engine, *((None, given) if name.isupper() else (given, None)), **stated)
+
+
 # Every modelled row
 
 
