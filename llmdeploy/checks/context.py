@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct, field
-from msgspec.structs import force_setattr, replace
+from msgspec.structs import asdict, force_setattr, replace
 
 from llmdeploy import catalog
 from llmdeploy.catalog import configs
@@ -15,6 +15,7 @@ from llmdeploy.engines.base import Engine
 from llmdeploy.engines.limits import Limits
 from llmdeploy.facts import Facts, config
 from llmdeploy.facts.sources import Named, main_source, sources
+from llmdeploy.memory import overrides
 from llmdeploy.memory.model import Model
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.placement import Layout, layout
@@ -61,7 +62,23 @@ class Context(Struct, frozen=True):
         return engine.limits(self.spec.models[model].engine_version or engine.versions[0])
 
     def model_facts(self, model: str) -> catalog.ModelFacts | None:
-        """Return what is known of a model: its own config.json before llm.yaml's `architecture` before the catalog."""
+        """Return what is known of a model: its own config.json before llm.yaml's `architecture` before the catalog.
+
+        What `engine_args` change of a config.json comes before them all.
+        """
+        known, changes = self._model_facts(model), overrides.stated(self.spec.models[model].engine_args)
+        if known is None or not changes:
+            return known
+        made = self.checkpoint(model)
+        before, after = (
+            config.facts(each.config, model) for each in (made, overrides.overridden(made, changes))
+        )
+        if before is None or after is None:
+            return known
+        changed = {name: value for name, value in asdict(after).items() if value != getattr(before, name)}
+        return replace(known, **changed)
+
+    def _model_facts(self, model: str) -> catalog.ModelFacts | None:
         hub, read = self.hub_id(model), self.read_facts(model)
         stated = self.stated_facts(model)
         if read is not None:

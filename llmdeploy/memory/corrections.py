@@ -122,6 +122,8 @@ def note(found: Correction, question: Question) -> str:
 
 def _rank(rank: Rank, found: Correction, question: Question, charged: Mapping[str, float]) -> Rank:
     deltas = {term: getattr(found, term) or 0.0 for term in SHIFTED}
+    if not rank.cuda_graphs_gib:  # none are captured here, whatever they took where it was measured
+        deltas["cuda_graphs"] = 0.0
     if found.weights is not None and found.model == question.model.id:
         deltas["weights"] = rank.weights_gib * (found.weights - 1)
     sizes = {term: max(0.0, getattr(rank, f"{term}_gib") + delta) for term, delta in deltas.items()}
@@ -137,7 +139,7 @@ def _rank(rank: Rank, found: Correction, question: Question, charged: Mapping[st
 
 def _charged(question: Question, ledger: Ledger) -> Mapping[str, float]:
     """Return how much of a GiB of each term the KV pool loses."""
-    if question.kv_bytes is not None:
+    if question.kv_bytes is not None or ledger.pinned:
         return {}
     charged = dict.fromkeys(question.calibration.loses, 1.0)
     if question.calibration.of_free:
@@ -158,7 +160,7 @@ def _kv(ranks: Iterable[Rank]) -> float:
 
 def _verdict(ledger: Ledger, margin: float | None, card_gib: float) -> Verdict:
     """Judge the new margin, unless it was something else that the equation held against the model."""
-    if margin is None or ledger.margin_gib is None or ledger.reason is not None:
+    if margin is None or ledger.margin_gib in (None, margin) or ledger.reason is not None:
         return ledger.verdict
     before, after = judge(ledger.margin_gib, card_gib), judge(margin, card_gib)
     if before is not ledger.verdict and after is Verdict.FITS:

@@ -128,7 +128,9 @@ class Question(Struct, frozen=True):
     """Multi-modal items of one prompt, by kind; None: the engine's default; all 0: language model only."""
     embed: bool = False
     options: Mapping[str, Any] | None = None
-    """Further settings that an engine's equation knows, by the name of their flag (`mamba-ssm-cache-dtype`)."""
+    """`engine_args`, in whatever spelling: what they change of the memory is the engine's to say."""
+    env: Mapping[str, str] | None = None
+    """Variables of the engine's environment."""
     calibration: Calibration = Calibration()
     """The engine's, for what was measured of it."""
     used_gib: float = 0.0
@@ -189,5 +191,7 @@ class Ledger(Struct, frozen=True):
     fraction: float | None = None
     kv_bytes_per_request: int | None = None
     """Of one request of `context`, on the tightest rank."""
+    pinned: bool = False
+    """The pool has a size of its own, whatever else is left."""
     notes: tuple[str, ...] = ()
     """What the reader must know of how sure this is: estimated weights (±25 %), a correction that was used."""

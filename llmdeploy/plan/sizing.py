@@ -137,7 +137,8 @@ def question(context: Context, name: str, values: Mapping[str, Any], pool: Hardw
         drafter=_drafter(context, name),
         items=values.get("multimodal"),
         embed=values.get("embed", False),
-        options={key.lstrip("-").replace("_", "-"): value for key, value in model.engine_args.items()},
+        options=model.engine_args,
+        env=model.env,
     )
 
 

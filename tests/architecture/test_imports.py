@@ -53,7 +53,7 @@ DOORS: dict[str, set[str]] = {
     },
     "checks": {
         *("catalog", "diagnostics", "engines.base", "engines.limits", "facts", "memory.model", "numbers"),
-        *("plan", "spec"),
+        *("memory.overrides", "plan", "spec"),
         *("targets.base",),
     },
     "gateways": {"plan.model", "emit"},
