@@ -49,6 +49,8 @@ def read(question: Question, *, host: bool = False) -> Read:
     """Read the model; what the engine quantizes while it loads is part of it. `host`: the engine's equation knows CPUs."""
     if question.card.vendor not in ("nvidia", "amd") and not (host and question.card.vendor == CPU):
         raise UnmodelledError("card", f"how memory is shared out on `{question.card.vendor}` is not modelled")
+    if question.model.doubt is not None:
+        raise UnmodelledError("contradiction", question.model.doubt)
     made = shape(question.model.config)
     # Engines run fp32 checkpoints in 16 bits unless they are told not to (vLLM 0.33, config/model.py).
     own = made.dtype if made.dtype not in ("float32", "float") else "bfloat16"
