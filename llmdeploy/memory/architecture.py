@@ -97,7 +97,7 @@ def _family(config: Config) -> Family:
 def _many(config: Config, *keys: str, default: int | None = None) -> int:
     many = config.number(*keys, default=default)
     if many > _MOST_LAYERS:
-        raise UnmodelledError("contradiction", f"{many} layers are more than any model has")
+        raise UnmodelledError("config", f"{many} layers are more than any model has")
     return many
 
 
@@ -232,7 +232,9 @@ def _ffn(config: Config, family: Family, index: int, hidden: int) -> tuple[Part,
     if moe is None or not _sparse(config, index):
         # Llama 4's own name for the width of a layer without experts, and Granite 4's.
         names = ("intermediate_size_mlp", "shared_intermediate_size", *_WIDTHS)
-        return feedforward.mlp(hidden, config.number(*names, default=4 * hidden), gated, family.mlp_bias)
+        # Without a gate it is four times as wide where config.json does not say (GPT-2, OPT, Falcon).
+        inner = config.number(*names, default=None if gated else 4 * hidden)
+        return feedforward.mlp(hidden, inner, gated, family.mlp_bias)
     if family.name == "llama4":
         moe = replace(moe, intermediate=config.number("intermediate_size"))
     prefix = "moe" if family.name == "gemma4" else "mlp"

@@ -39,12 +39,12 @@ class Config:
         value = self.get(*keys)
         if value is None and default is not None:
             return default
-        good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _MOST
+        good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= _MOST
         if good and value == int(value) and (value >= 1 or default is not None):
             return int(value)
         if value is None:
             raise UnmodelledError("config", f"config.json does not state `{keys[0]}`")
-        raise UnmodelledError("contradiction", f"`{keys[0]}` of config.json is no size: {str(value)[:40]!r}")
+        raise UnmodelledError("config", f"`{keys[0]}` of config.json is no size: {str(value)[:40]!r}")
 
     def real(self, *keys: str, default: float) -> float:
         value = self.get(*keys)

@@ -144,10 +144,10 @@ def _no_group(path: str, value: Any) -> Contradiction:
 
 
 def _group(config: Config, path: str, size: Any) -> Iterator[Contradiction]:
-    if size is None or size == -1:
+    if not isinstance(size, int) or isinstance(size, bool) or size == -1:
         return
-    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-        text = f"`{path}` is {_short(size)}, which is no number of input features"
+    if size < 1:
+        text = f"`{path}` is {size}, which is no number of input features"
         yield Contradiction((path,), text, "state what the weights were quantized with, often 128; -1 is all of a row")
         return
     experts = _number(config, *EXPERTS)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec.structs import replace
+
 from llmdeploy.memory.architecture import shape
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.headers import LAYER, TOWER, weigh_headers
 from llmdeploy.memory.model import Model, Split, Tensor
 from llmdeploy.memory.scheme import WIDTHS, scheme
 from llmdeploy.memory.shape import Layer, Shape
-from llmdeploy.memory.weights import Loading, weigh
+from llmdeploy.memory.weights import GIB, Loading, weigh
 
 LEAST, MOST = 0.75, 1.5
 """Of what config.json comes to, what the headers may state. In 70 recorded starts config.json is off by 2.5 % at most; what it
@@ -72,7 +74,7 @@ def _other(name: str, tensor: Tensor, wanted: tuple[int, int], by: str) -> str:
 
 
 def _size(tensors: Mapping[str, Tensor], made: Shape, loading: Loading) -> Iterator[str]:
-    every = range(len(made.layers))
+    made, every = replace(made, rope=0), range(len(made.layers))
     there = sum(line.gib for line in weigh_headers(tensors, made, loading, Split(), every))
     stated = sum(line.gib for line in weigh(made, loading, Split(), every))
     if not LEAST * stated <= there <= MOST * stated:
@@ -89,4 +91,6 @@ def _loading(model: Model, made: Shape) -> Loading:
 
 
 def _gib(size: float) -> str:
-    return f"{size:.1f} GiB" if size >= 0.1 else f"{size * 1024:.1f} MiB"
+    if size >= 0.1:
+        return f"{size:.1f} GiB"
+    return f"{size * 1024:.1f} MiB" if size * 1024 >= 1 else f"{size * GIB:,.0f} bytes"
