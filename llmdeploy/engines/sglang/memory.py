@@ -253,7 +253,7 @@ def _answer(
         max_sequences=running,
         bytes_per_token=int(tightest.tokens.each),
         context=taken.context,
-        concurrency=question.concurrency or running,
+        concurrency=question.concurrency or running or None,
         batch_tokens=taken.batch_tokens,
         fraction=round(share, 4),
         kv_bytes_per_request=int(tightest.tokens.each * taken.context),
