@@ -26,7 +26,9 @@ def _with_itself(context: Context, name: str, source: Named) -> Iterator[Diagnos
     read = context.facts.checkpoints.get(source.key)
     if read is None and architecture is None:
         return
-    from llmdeploy.memory.contradictions import contradictions  # who names a model of the catalog does not pay for it
+    from llmdeploy.memory.contradictions import (
+        contradictions,
+    )  # who names a model of the catalog does not pay for it
 
     known = context.checkpoint(name) if source.below == ("source",) else read
     for found in contradictions(known.config if known else {}):

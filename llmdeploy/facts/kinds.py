@@ -98,4 +98,6 @@ def _is_mapping(value: Any) -> bool:
 
 
 def _is_block(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(type(size) is int and size > 0 for size in value)
+    return (
+        isinstance(value, list) and len(value) == 2 and all(type(size) is int and size > 0 for size in value)
+    )

@@ -114,4 +114,6 @@ def _absent(source: str, place: Path, config: Mapping[str, Any]) -> Flaw | None:
     if not config or any(n.endswith(_WEIGHTS) and not n.startswith("adapter_") for n in names):
         return None
     message = f"`{source}` has a config.json and no weights: no engine starts with what is on this machine"
-    return Flaw("LD545", message, "complete the download; see that they are there where the artifacts will run")
+    return Flaw(
+        "LD545", message, "complete the download; see that they are there where the artifacts will run"
+    )

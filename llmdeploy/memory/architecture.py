@@ -40,7 +40,9 @@ def shape(stated: Mapping[str, Any]) -> Shape:
         positions = (Part("embed_positions", context + family.positions, hidden),)
     latent = None
     if family.latent and config.get("kv_lora_rank") is None:
-        text = f"config.json does not state `kv_lora_rank`, and {family.name} keeps latent vectors of its size"
+        text = (
+            f"config.json does not state `kv_lora_rank`, and {family.name} keeps latent vectors of its size"
+        )
         raise UnmodelledError("config", text)
     if config.get("kv_lora_rank") is not None:
         latent = (
@@ -233,7 +235,8 @@ def _ffn(config: Config, family: Family, index: int, hidden: int) -> tuple[Part,
         # Llama 4's own name for the width of a layer without experts, and Granite 4's.
         names = ("intermediate_size_mlp", "shared_intermediate_size", *_WIDTHS)
         # Without a gate it is four times as wide where config.json does not say (GPT-2, OPT, Falcon).
-        inner = config.number(*names, default=None if gated else 4 * hidden)
+        other = None if gated else 4 * hidden
+        inner = config.number(*names, default=0) or config.number("intermediate_size", default=other)
         return feedforward.mlp(hidden, inner, gated, family.mlp_bias)
     if family.name == "llama4":
         moe = replace(moe, intermediate=config.number("intermediate_size"))

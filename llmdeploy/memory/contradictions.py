@@ -53,8 +53,10 @@ def _layers(config: Config) -> Iterator[Contradiction]:
         listed = config.sequence(key)
         if many is not None and listed and len(listed) < many[1]:
             text = f"`{key}` has {len(listed)} entries for the {many[1]} layers of `{many[0]}`"
-            yield Contradiction((key, many[0]), text, "state one for each layer, or correct the number of layers")
-    strange = next((one for one in config.sequence("layer_types") if one not in LAYER_TYPES), None)
+            yield Contradiction(
+                (key, many[0]), text, "state one for each layer, or correct the number of layers"
+            )
+    strange = next((one for one in config.sequence("layer_types") if str(one) not in LAYER_TYPES), None)
     if strange is not None:
         text = f"`layer_types` has `{str(strange)[:40]}`, which no layer is called"
         words = "`full_attention`, `sliding_attention`, `chunked_attention` and `linear_attention` are usual"
@@ -111,7 +113,9 @@ def _experts(config: Config) -> Iterator[Contradiction]:
     many, visited = _number(config, *EXPERTS), _number(config, *PER_TOKEN)
     if many is not None and visited is not None and 0 < many[1] < visited[1]:
         text = f"a token visits {visited[1]} experts (`{visited[0]}`) of {many[1]} (`{many[0]}`)"
-        yield Contradiction((visited[0], many[0]), text, "look the two numbers up in the config.json of the model")
+        yield Contradiction(
+            (visited[0], many[0]), text, "look the two numbers up in the config.json of the model"
+        )
 
 
 def _groups(config: Config) -> Iterator[Contradiction]:
@@ -148,7 +152,9 @@ def _group(config: Config, path: str, size: Any) -> Iterator[Contradiction]:
         return
     if size < 1:
         text = f"`{path}` is {size}, which is no number of input features"
-        yield Contradiction((path,), text, "state what the weights were quantized with, often 128; -1 is all of a row")
+        yield Contradiction(
+            (path,), text, "state what the weights were quantized with, often 128; -1 is all of a row"
+        )
         return
     experts = _number(config, *EXPERTS)
     for keys in (_HIDDEN, () if experts and experts[1] else ("intermediate_size",)):
@@ -161,10 +167,12 @@ def _group(config: Config, path: str, size: Any) -> Iterator[Contradiction]:
 
 def _number(config: Config, *keys: str) -> tuple[str, int] | None:
     """Return the first of the keys that is stated, and its value; None where that is no whole number."""
-    key = next((key for key in keys if config.get(key) is not None), None)
-    value = config.get(key) if key is not None else None
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return (key, value) if key is not None and whole else None
+    for key in keys:
+        value = config.get(key)
+        if value is not None:
+            whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+            return (key, value) if whole else None
+    return None
 
 
 def _short(value: Any) -> str:

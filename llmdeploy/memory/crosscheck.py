@@ -25,7 +25,9 @@ _WHOLE = ("BF16", "F16", "F32", "F8_E4M3")
 def doubt(model: Model) -> str | None:
     """Return why the tensors cannot be those of the config, as a clause; None where they can, or where it cannot be told."""
     tensors = model.tensors
-    if not tensors or any(name.startswith(("blk.", "token_embd.")) for name in tensors):  # GGUF has its own names
+    if not tensors or any(
+        name.startswith(("blk.", "token_embd.")) for name in tensors
+    ):  # GGUF has its own names
         return None
     try:
         made = shape(model.config)
@@ -42,7 +44,11 @@ def _missing(tensors: Mapping[str, Tensor], made: Shape) -> Iterator[str]:
     there = {int(found[1]) for name in tensors if (found := LAYER.search(name)) is not None}
     lacking = [index for index in range(len(made.layers)) if index not in there]
     if there and lacking:
-        which = f"layer {lacking[0]}" if len(lacking) == 1 else f"{len(lacking)} of them, layer {lacking[0]} first"
+        which = (
+            f"layer {lacking[0]}"
+            if len(lacking) == 1
+            else f"{len(lacking)} of them, layer {lacking[0]} first"
+        )
         yield f"config.json states {len(made.layers)} layers, and the weights lack {which}"
 
 
@@ -52,13 +58,11 @@ def _widths(tensors: Mapping[str, Tensor], made: Shape) -> Iterator[str]:
     for name, tensor in tensors.items():
         if len(tensor.shape) != 2 or tensor.dtype not in _WHOLE:
             continue
-        out, into = tensor.shape
         found = LAYER.search(name)
-        if found is None:
-            if name.endswith(_EMBEDDINGS) and name.count("embed") <= 2 and made.family != "opt":
-                if into != made.hidden or out < made.vocab:
-                    yield _other(name, tensor, (made.vocab, made.hidden), "`vocab_size` and `hidden_size`")
-        elif int(found[1]) < len(made.layers) and "mtp." not in name:
+        if found is None and name.endswith(_EMBEDDINGS) and made.family != "opt":  # OPT may project its own
+            if tensor.shape[0] < made.vocab or tensor.shape[1] != made.hidden:
+                yield _other(name, tensor, (made.vocab, made.hidden), "`vocab_size` and `hidden_size`")
+        elif found is not None and int(found[1]) < len(made.layers) and "mtp." not in name:
             wanted = expected[id(made.layers[int(found[1])])].get(name[found.end() :].removesuffix(".weight"))
             if wanted is not None and wanted != tensor.shape:
                 yield _other(name, tensor, wanted, "config.json")

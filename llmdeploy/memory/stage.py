@@ -119,7 +119,9 @@ def _drafted(
     if drafter.model is None:
         raise UnmodelledError("drafter", f"the config.json of the `{drafter.method}` drafter is not known")
     if not drafter.model.config:
-        text = f"no config.json of `{drafter.model.id}` is known; read it with `--online`, or name a local copy"
+        text = (
+            f"no config.json of `{drafter.model.id}` is known; read it with `--online`, or name a local copy"
+        )
         raise UnmodelledError("drafter", text)
     try:
         own, alike = shape(drafter.model.config), scheme(drafter.model.config)

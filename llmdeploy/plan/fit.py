@@ -66,7 +66,9 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
         if context.spec.models[name].memory_fraction is not None:
             path = ("models", name, "memory_fraction")
     elif rank.weights_gib > usable:
-        message = f"`{name}` does not fit: its weights alone take {_gib(rank.weights_gib, usable)}{each}, {offers}"
+        message = (
+            f"`{name}` does not fit: its weights alone take {_gib(rank.weights_gib, usable)}{each}, {offers}"
+        )
     else:
         need, left = (ledger.kv_bytes_per_request or 0) / _GIB, max(rank.kv_gib, 0.0)
         message = f"`{name}` does not fit: one request of {ledger.context} tokens needs {_gib(need, left)}"

@@ -49,7 +49,9 @@ def verdict(ledger: Ledger) -> str:
             return f"lacks {_size(-margin)} for {_one_request(ledger)}" if margin < 0 else _why(ledger)
         case Verdict.TIGHT, float(margin):
             sign = "to spare" if margin >= 0 else "too little"
-            return f"{_size(abs(margin))} {sign} beside {_one_request(ledger)}, within the error of the estimate"
+            return (
+                f"{_size(abs(margin))} {sign} beside {_one_request(ledger)}, within the error of the estimate"
+            )
         case Verdict.FITS, float(margin):
             return f"{_size(margin)} to spare beside {_one_request(ledger)}"
     return _why(ledger)

@@ -19,12 +19,30 @@ pytestmark = pytest.mark.xdist_group("vllm-0.32")
 
 #: One of each family that transformers knows.
 NAMES = (
-    *("deepseek-ai/DeepSeek-V2-Lite-Chat", "deepseek-ai/DeepSeek-V3", "facebook/opt-125m", "google/gemma-2-2b-it"),
+    *(
+        "deepseek-ai/DeepSeek-V2-Lite-Chat",
+        "deepseek-ai/DeepSeek-V3",
+        "facebook/opt-125m",
+        "google/gemma-2-2b-it",
+    ),
     *("google/gemma-3-4b-it", "google/gemma-7b", "ibm-granite/granite-3.1-2b-instruct", "microsoft/phi-2"),
-    *("meta-llama/Llama-3.1-8B", "meta-llama/Llama-4-Scout-17B-16E-Instruct", "microsoft/Phi-4-mini-instruct"),
-    *("mistralai/Mistral-7B-Instruct-v0.3", "mistralai/Mistral-Small-3.2-24B-Instruct-2506", "openai/gpt-oss-20b"),
+    *(
+        "meta-llama/Llama-3.1-8B",
+        "meta-llama/Llama-4-Scout-17B-16E-Instruct",
+        "microsoft/Phi-4-mini-instruct",
+    ),
+    *(
+        "mistralai/Mistral-7B-Instruct-v0.3",
+        "mistralai/Mistral-Small-3.2-24B-Instruct-2506",
+        "openai/gpt-oss-20b",
+    ),
     *("mistralai/Mixtral-8x7B-v0.1", "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", "MiniMaxAI/MiniMax-M2.5"),
-    *("Qwen/Qwen1.5-MoE-A2.7B", "Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen3-30B-A3B", "Qwen/Qwen3-VL-2B-Instruct"),
+    *(
+        "Qwen/Qwen1.5-MoE-A2.7B",
+        "Qwen/Qwen2.5-7B-Instruct",
+        "Qwen/Qwen3-30B-A3B",
+        "Qwen/Qwen3-VL-2B-Instruct",
+    ),
     *("Qwen/Qwen3-Next-80B-A3B-Instruct", "Qwen/Qwen3.5-27B", "zai-org/GLM-4.5", "zai-org/GLM-5"),
 )
 

@@ -20,7 +20,10 @@ pytestmark = pytest.mark.xdist_group("sglang-0.5.23")
 JUDGE = ROOT / "llmdeploy/runtime/oracle/inside"
 DENSE, LATENT = "Qwen/Qwen3-8B", "deepseek-ai/DeepSeek-V2-Lite-Chat"
 BLIND, SEEING = "google/gemma-3-12b-it", "Qwen/Qwen3-VL-8B-Instruct"
-KINDS = {BLIND: ("gemma3", "gemma3_text", "siglip_vision_model"), SEEING: ("qwen3_vl", "qwen3_vl_text", "qwen3_vl")}
+KINDS = {
+    BLIND: ("gemma3", "gemma3_text", "siglip_vision_model"),
+    SEEING: ("qwen3_vl", "qwen3_vl_text", "qwen3_vl"),
+}
 #: Model, compute capability, GiB of the card, SGLang's settings, and the same as a question.
 CASES: list[tuple[str, tuple[int, int], float, dict[str, Any], dict[str, Any]]] = [
     (DENSE, (7, 5), 15.0, {}, {}),

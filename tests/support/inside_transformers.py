@@ -1,6 +1,6 @@
 """Run by an engine's own Python: the names and shapes of what transformers makes of a config.json, without memory for it.
 
-    python inside_transformers.py < [{"architectures": ["LlamaForCausalLM"], ...}, ...]    # an object of shapes a line
+python inside_transformers.py < [{"architectures": ["LlamaForCausalLM"], ...}, ...]    # an object of shapes a line
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from llmdeploy.memory.config import Config
 from llmdeploy.memory.model import Question
 from llmdeploy.memory.stage import Read
 
@@ -49,17 +50,17 @@ def own_share(question: Question, known: Read, taken: Taken) -> float:
 
 
 def _captures_prefills(question: Question) -> bool:
-    split, names = question.split, question.model.config.get("architectures") or ()
+    split, names = question.split, Config(question.model.config).architectures
     alone = split.pipeline == 1 and split.decode_context == 1 and question.card.vendor == "nvidia"
     return alone and not question.eager and (_tower(question) is None or not _CAPTURED.isdisjoint(names))
 
 
 def _tower(question: Question) -> Mapping[str, Any] | None:
     """Return the `vision_config` of a model that sees images."""
-    config = question.model.config
-    seen, names = config.get("vision_config"), config.get("architectures") or ()
+    config = Config(question.model.config)
+    seen, names = config.mapping("vision_config"), config.architectures
     told = (question.options or {}).get("enable-multimodal") is True
-    return seen if isinstance(seen, Mapping) and seen and (told or _BLIND.isdisjoint(names)) else None
+    return seen if seen and (told or _BLIND.isdisjoint(names)) else None
 
 
 def _beside_tower(question: Question) -> float:
