@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Note, Path
 from llmdeploy.facts.config import said, stated
+from llmdeploy.facts.sources import Named, sources
 
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 """config.json's words for the number of experts."""
@@ -14,26 +15,41 @@ EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
 def check(context: Context) -> Iterator[Diagnostic]:
     yield from _contradictions(context)
-    for name in context.spec.models:
-        yield from _uneven(context, name)
+    for name, model in context.spec.models.items():
+        for source in sources(context.spec, model):
+            yield from _with_itself(context, name, source)
 
 
-def _uneven(context: Context, name: str) -> Iterator[Diagnostic]:
-    """Each key belongs to the same number of query heads, and every engine asserts so as it loads.
-
-    Source: vLLM 0.33, layers/attention/attention.py (`num_heads % num_kv_heads == 0`).
-    """
-    facts = context.model_facts(name)
-    if facts is None or not facts.heads or not facts.kv_heads or facts.kv_lora_rank:
+def _with_itself(context: Context, name: str, source: Named) -> Iterator[Diagnostic]:
+    """What was read of a model, with what llm.yaml adds, contradicts itself. The catalog does not, as a test holds."""
+    architecture = context.spec.models[name].architecture if source.below == ("source",) else None
+    read = context.facts.checkpoints.get(source.key)
+    if read is None and architecture is None:
         return
-    if facts.heads % facts.kv_heads:
-        stated = notes(context, name, "num_key_value_heads", "num_attention_heads")
-        yield Diagnostic(
-            "LD351",
-            f"`{name}` has {facts.heads} attention heads, which {facts.kv_heads} key/value heads cannot serve evenly",
-            ("models", name, *(("architecture", "num_key_value_heads") if stated else ("source",))),
-            "look the two numbers up in its config.json: the first is a multiple of the second",
-        )
+    from llmdeploy.memory.contradictions import (
+        contradictions,
+    )  # who names a model of the catalog does not pay for it
+
+    known = context.checkpoint(name) if source.below == ("source",) else read
+    for found in contradictions(known.config if known else {}):
+        own = [key.split(".") for key in found.keys]
+        stated = [
+            keys
+            for keys in own
+            if architecture is not None
+            and keys[0] in architecture.model_fields_set
+            and (read is None or said(read.config, keys[0]) is None)
+        ]
+        whose = f"`{name}`" if stated else _file(source)
+        verb = "has" if found.code == "LD351" else "contradicts itself:"
+        path: Path = ("models", name, *(("architecture", *stated[0]) if stated else source.below))
+        yield Diagnostic(found.code, f"{whose} {verb} {found.text}", path, found.help)
+
+
+def _file(source: Named) -> str:
+    if source.path is None:
+        return f"the config.json of `{source.key}`"
+    return f"`{source.path}`" if source.path.endswith(".gguf") else f"`{source.path}/config.json`"
 
 
 def _contradictions(context: Context) -> Iterator[Diagnostic]:

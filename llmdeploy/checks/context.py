@@ -36,6 +36,8 @@ class Context(Struct, frozen=True):
     """Of the models that leave their engine to us."""
     seatings: dict[str, Layout] = field(default_factory=dict)
     """Of the pools that were asked for; each is asked for once a model."""
+    doubts: dict[str, str | None] = field(default_factory=dict)
+    """Of the models whose headers were held against config.json."""
 
     def __post_init__(self) -> None:
         """Begin without seatings: what `replace` makes of a context has another spec, or other pools."""
@@ -97,7 +99,22 @@ class Context(Struct, frozen=True):
         """Return what its ledger is made of: config.json and headers, or what is known of them, and `architecture`."""
         stated = self.spec.models[model].architecture
         words = stated.model_dump(exclude_unset=True) if stated else {}
-        return self._checkpoint(model, main_source(self.spec, self.spec.models[model]), words)
+        found = self._checkpoint(model, main_source(self.spec, self.spec.models[model]), words)
+        if found.tensors is None:
+            return found
+        if self.load_format(model) == "dummy":  # made from config.json; no file is read
+            return replace(found, tensors=None)
+        if model not in self.doubts:
+            from llmdeploy.memory.crosscheck import doubt  # who has no weights here does not pay for it
+
+            self.doubts[model] = doubt(found)
+        return replace(found, doubt=self.doubts[model])
+
+    def load_format(self, model: str) -> str:
+        """Return how vLLM and SGLang are told to read the weights; with `dummy` they make them up."""
+        stated = self.spec.models[model].engine_args
+        named = {key.lstrip("-").replace("_", "-"): value for key, value in stated.items()}
+        return str(named.get("load-format", "auto"))
 
     def drafter(self, model: str) -> Model | None:
         """Return the same of what drafts for a model, where that is a checkpoint of its own."""

@@ -91,9 +91,12 @@ CODES: dict[str, Code] = {
             "LD351": "key/value heads that do not divide the attention heads",
             "LD352": "a config.json that the engine refuses",
             "LD353": "drafts by layers that the model does not have",
+            "LD354": "an architecture that contradicts itself",
             "LD357": "models that take more of their cards than there is",
             "LD358": "a share of a card that cannot be kept",
             "LD359": "an `auto` that cannot be solved for",
+            "LD546": "weights that are not those of their config.json",
+            "LD547": "a drafter of another vocabulary",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
             "LD402": "a secret without a reference for the target",
@@ -110,7 +113,7 @@ CODES: dict[str, Code] = {
         Severity.WARNING,
         {
             "LD342": "an engine that could not be asked",
-            "LD355": "weights that no engine can load",
+            "LD355": "weights that are damaged or not all there",
             "LD356": "a directory of several GGUF files",
             "LD501": "a model that no route reaches",
             "LD502": "one served name for two models",
@@ -138,6 +141,7 @@ CODES: dict[str, Code] = {
             "LD533": "a memory that is not of the GPU's type",
             "LD535": "a share of a card that nobody else uses",
             "LD536": "a start that is given less time than it is expected to take",
+            "LD545": "a model directory without weights",
         },
     ),
     **_table(

@@ -36,7 +36,7 @@ def read(source: str, place: Path) -> Reading:
     files = [] if tensors else _gguf_files(place)
     if files:
         return _of_gguf(source, place, files, config)
-    return Reading(_model(source, config, tensors))
+    return Reading(_model(source, config, tensors), None if tensors else _absent(source, place, config))
 
 
 def stated(directory: Path) -> dict[str, Any]:
@@ -97,4 +97,23 @@ def _parts(directory: Path, files: list[str]) -> list[str] | None:
 
 
 def _flaw(source: str, damage: Damaged) -> Flaw:
-    return Flaw("LD355", f"no engine can load what is in `{source}`: {damage.message}", damage.help)
+    message = f"what `{source}` holds on this machine, no engine can load: {damage.message}"
+    return Flaw("LD355", message, damage.help)
+
+
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
+"""What engines look for where they are told no format (vLLM 0.33, model_loader/default_loader.py, _prepare_weights)."""
+
+
+def _absent(source: str, place: Path, config: Mapping[str, Any]) -> Flaw | None:
+    """Return that a directory has no weights, not even such as are not read here; of one without config.json, more is said."""
+    try:
+        names = [entry.name for entry in place.iterdir()]
+    except (OSError, ValueError):
+        return None
+    if not config or any(n.endswith(_WEIGHTS) and not n.startswith("adapter_") for n in names):
+        return None
+    message = f"`{source}` has a config.json and no weights: no engine starts with what is on this machine"
+    return Flaw(
+        "LD545", message, "complete the download; see that they are there where the artifacts will run"
+    )

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from llmdeploy.memory import attention, feedforward, rope
 from llmdeploy.memory.attention import Heads
 from llmdeploy.memory.config import Config
+from llmdeploy.memory.contradictions import LAYERS, contradictions
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.families import FAMILIES, Family
 from llmdeploy.memory.shape import Cache, Kind, Layer, Part, Shape
@@ -17,10 +18,13 @@ from llmdeploy.memory.vision import tower
 
 _MOST_LAYERS = 1000
 _PATTERN = {"M": "mamba", "*": "full", "-": "mlp", "E": "experts"}
+_KINDS = {"full", "sliding", "chunked", "linear", "mamba", "deepseek_sparse", "indexed"}
 
 
 def shape(stated: Mapping[str, Any]) -> Shape:
     """Read a config.json. `UnmodelledError` says what stands in the way."""
+    for found in contradictions(stated):
+        raise UnmodelledError("contradiction", found.text)
     config = Config(stated)
     family = _family(config)
     hidden, vocab = config.number("hidden_size", "n_embd", "d_model"), config.number("vocab_size")
@@ -35,6 +39,11 @@ def shape(stated: Mapping[str, Any]) -> Shape:
     if family.positions is not None and context is not None:
         positions = (Part("embed_positions", context + family.positions, hidden),)
     latent = None
+    if family.latent and config.get("kv_lora_rank") is None:
+        text = (
+            f"config.json does not state `kv_lora_rank`, and {family.name} keeps latent vectors of its size"
+        )
+        raise UnmodelledError("config", text)
     if config.get("kv_lora_rank") is not None:
         latent = (
             config.number("kv_lora_rank"),
@@ -101,13 +110,15 @@ def _kinds(config: Config, family: Family) -> tuple[str, ...]:
         if not isinstance(pattern, str):
             raise UnmodelledError("config", "config.json does not state `hybrid_override_pattern`")
         return tuple(_PATTERN[letter] for letter in pattern if letter in _PATTERN)
-    many = _many(config, "num_hidden_layers", "n_layer", "n_layers", "num_layers")
+    many = _many(config, *LAYERS)
     if mixed := config.sequence("hybrid_layer_pattern"):
         return tuple("sliding" if one else "full" for one in mixed)
     window = config.number("sliding_window", "attention_chunk_size", default=0)
     if types := config.sequence("layer_types", "layers_block_type"):
         names = {"attention": "full", "linear": "linear", "mamba": "mamba"}
         kinds = tuple(names.get(str(one), str(one).removesuffix("_attention")) for one in types)
+        if unknown := next((kind for kind in kinds if kind not in _KINDS), None):
+            raise UnmodelledError("architecture", f"layers of `{unknown}` are not modelled")
         # The lists of a few configs go on where drafting layers follow.
         return tuple(
             kind if window or kind not in ("sliding", "chunked") else "full" for kind in kinds[:many]
@@ -223,7 +234,10 @@ def _ffn(config: Config, family: Family, index: int, hidden: int) -> tuple[Part,
     if moe is None or not _sparse(config, index):
         # Llama 4's own name for the width of a layer without experts, and Granite 4's.
         names = ("intermediate_size_mlp", "shared_intermediate_size", *_WIDTHS)
-        return feedforward.mlp(hidden, config.number(*names, default=4 * hidden), gated, family.mlp_bias)
+        # Without a gate it is four times as wide where config.json does not say (GPT-2, OPT, Falcon).
+        other = None if gated else 4 * hidden
+        inner = config.number(*names, default=0) or config.number("intermediate_size", default=other)
+        return feedforward.mlp(hidden, inner, gated, family.mlp_bias)
     if family.name == "llama4":
         moe = replace(moe, intermediate=config.number("intermediate_size"))
     prefix = "moe" if family.name == "gemma4" else "mlp"

@@ -7,7 +7,8 @@ from typing import Any
 
 from llmdeploy.memory.errors import UnmodelledError
 
-_MOST = 1 << 36
+_MOST = 1 << 30
+"""No model has more of anything that a config.json counts."""
 _TEXT = ("text_config", "llm_config", "language_config", "thinker_config")
 
 
@@ -38,8 +39,8 @@ class Config:
         value = self.get(*keys)
         if value is None and default is not None:
             return default
-        good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _MOST
-        if good and (value >= 1 or default is not None):
+        good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= _MOST
+        if good and value == int(value) and (value >= 1 or default is not None):
             return int(value)
         if value is None:
             raise UnmodelledError("config", f"config.json does not state `{keys[0]}`")

@@ -8,9 +8,9 @@ from llmdeploy.memory.model import Ledger, Verdict
 class UnmodelledError(Exception):
     """An architecture, a scheme or a fact that no equation here knows.
 
-    `rule` is the id that the reason begins with; the text is for people. The ids: architecture, config, quantization, dtype,
-    drafter (what a model is), card (what it runs on), split (how it is spread), option (what `engine_args` or `env` say),
-    and an engine's own: bento, engine.
+    `rule` is the id that the reason begins with; the text is for people. The ids: architecture, config, contradiction,
+    quantization, dtype, drafter (what a model is), card (what it runs on), split (how it is spread), option (what
+    `engine_args` or `env` say), and an engine's own: bento, engine.
     """
 
     verdict = Verdict.UNKNOWN

@@ -30,6 +30,8 @@ class Family(Struct, frozen=True):
     rotary: bool = True
     positions: int | None = None
     """A learned table of positions, with so many rows more than the context."""
+    latent: bool = False
+    """Attention is latent, whatever config.json leaves out."""
     blocks: bool = False
     """A layer is one block alone: a mixer, an MLP or experts (Nemotron-H)."""
 
@@ -64,12 +66,12 @@ FAMILIES: dict[str, Family] = {
     "PhiForCausalLM": Family("phi", norms=2, bias=True, out_bias=True, gated=False, mlp_bias=True),
     "Phi3ForCausalLM": Family("phi", pattern=-1),
     "GptOssForCausalLM": Family("gpt-oss", bias=True, out_bias=True, pattern=2),
-    "DeepseekV2ForCausalLM": Family("deepseek"),
-    "DeepseekV3ForCausalLM": Family("deepseek"),
-    "DeepseekV32ForCausalLM": Family("deepseek"),
-    "KimiVLForConditionalGeneration": Family("kimi"),
-    "KimiK25ForConditionalGeneration": Family("kimi"),
-    "GlmMoeDsaForCausalLM": Family("glm"),
+    "DeepseekV2ForCausalLM": Family("deepseek", latent=True),
+    "DeepseekV3ForCausalLM": Family("deepseek", latent=True),
+    "DeepseekV32ForCausalLM": Family("deepseek", latent=True),
+    "KimiVLForConditionalGeneration": Family("kimi", latent=True),
+    "KimiK25ForConditionalGeneration": Family("kimi", latent=True),
+    "GlmMoeDsaForCausalLM": Family("glm", latent=True),
     "Glm4ForCausalLM": Family("glm", norms=4),
     "Glm4MoeForCausalLM": Family("glm", query_norm=True),
     "MiniMaxM2ForCausalLM": Family("minimax", query_norm=True),

@@ -30,8 +30,8 @@ _ALONG: tuple[tuple[re.Pattern[str], Along], ...] = (
     (re.compile(r"(^|\.)(embed_tokens|lm_head|word_embeddings|wte|output)(\.|$)"), "vocab"),
 )
 """How the modules of checkpoints are cut (vLLM 0.33, the parallel layers of model_executor/models)."""
-_LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d+)\.")
-_TOWER = re.compile(
+LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d+)\.")
+TOWER = re.compile(
     r"(^|\.)(visual|vision\w*|mm_projector|multi_modal_projector|embed_vision|audio\w*|embed_audio)(\.|$)"
 )
 _KEPT = re.compile(r"(scale|zero|g_idx|A_log|dt_bias|e_score_correction_bias|qweight)")
@@ -65,9 +65,9 @@ def weigh_headers(
 
 def _kind(name: str, shape: Shape, layers: range, first: bool, last: bool, loading: Loading) -> str | None:
     """Return the line that a tensor belongs to; None where this rank does not load it."""
-    if _TOWER.search(name):
+    if TOWER.search(name):
         return "tower" if loading.tower and first else None
-    found = _LAYER.search(name)
+    found = LAYER.search(name)
     if "mtp." in name or (found is not None and int(found[1]) >= len(shape.layers)):
         return "drafter" if loading.drafting and last else None
     if found is not None:

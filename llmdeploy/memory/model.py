@@ -59,6 +59,8 @@ class Model(Struct, frozen=True):
     source: str
     config: Mapping[str, Any]
     tensors: Mapping[str, Tensor] | None = None
+    doubt: str | None = None
+    """Why `tensors` cannot be those of `config`, where that is so: neither is then believed."""
 
 
 class Drafter(Struct, frozen=True):

@@ -49,6 +49,8 @@ def read(question: Question, *, host: bool = False) -> Read:
     """Read the model; what the engine quantizes while it loads is part of it. `host`: the engine's equation knows CPUs."""
     if question.card.vendor not in ("nvidia", "amd") and not (host and question.card.vendor == CPU):
         raise UnmodelledError("card", f"how memory is shared out on `{question.card.vendor}` is not modelled")
+    if question.model.doubt is not None:
+        raise UnmodelledError("contradiction", question.model.doubt)
     made = shape(question.model.config)
     # Engines run fp32 checkpoints in 16 bits unless they are told not to (vLLM 0.33, config/model.py).
     own = made.dtype if made.dtype not in ("float32", "float") else "bfloat16"
@@ -116,10 +118,16 @@ def _drafted(
         return (), [layer.cache for layer in made.drafter if layer.cache is not None]
     if drafter.model is None:
         raise UnmodelledError("drafter", f"the config.json of the `{drafter.method}` drafter is not known")
-    own = shape(drafter.model.config)
-    alone = replace(
-        loading, scheme=scheme(drafter.model.config), drafting=False, expert_ranks=question.split.tensor
-    )
+    if not drafter.model.config:
+        text = (
+            f"no config.json of `{drafter.model.id}` is known; read it with `--online`, or name a local copy"
+        )
+        raise UnmodelledError("drafter", text)
+    try:
+        own, alike = shape(drafter.model.config), scheme(drafter.model.config)
+    except UnmodelledError as stop:
+        raise UnmodelledError("drafter", f"`{drafter.model.id}`: {stop}") from None
+    alone = replace(loading, scheme=alike, drafting=False, expert_ranks=question.split.tensor)
     lines = weigh(own, alone, question.split, range(len(own.layers)))
     named = tuple(Line("weights", line.gib, f"drafter {drafter.model.id}: {line.rule}") for line in lines)
     return named, [layer.cache for layer in own.layers if layer.cache is not None]

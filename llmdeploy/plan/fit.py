@@ -56,7 +56,7 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
     usable, path = ledger.usable_gib or 0.0, ("models", name, "gpus")
     place = "the pool" if pool.is_cpu else f"one {pool.gpu or pool.title}"
     offers = (
-        f"{place} offers {usable:.1f} GiB"
+        f"{place} offers {_gib(usable, rank.weights_gib)}"
         if usable >= 0
         else f"{rank.weights_gib - usable:.1f} GiB more than it may have of {place}"
     )
@@ -66,18 +66,24 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
         if context.spec.models[name].memory_fraction is not None:
             path = ("models", name, "memory_fraction")
     elif rank.weights_gib > usable:
-        message = f"`{name}` does not fit: its weights alone take {rank.weights_gib:.1f} GiB{each}, {offers}"
+        message = (
+            f"`{name}` does not fit: its weights alone take {_gib(rank.weights_gib, usable)}{each}, {offers}"
+        )
     else:
         need, left = (ledger.kv_bytes_per_request or 0) / _GIB, max(rank.kv_gib, 0.0)
-        message = (
-            f"`{name}` does not fit: one request of {ledger.context} tokens needs {need:.1f} GiB of KV cache"
-            f"{each}, {left:.1f} GiB are left for it"
-        )
+        message = f"`{name}` does not fit: one request of {ledger.context} tokens needs {_gib(need, left)}"
+        message += f" of KV cache{each}, {f'{_gib(left, need)} are' if left else 'nothing is'} left for it"
         if context.spec.models[name].context not in (None, AUTO):
             path = ("models", name, "context")
     help = _remedy(context, name, ways) or "take a larger GPU, or a smaller model"
     message += _solved_for(context.spec.models[name], ledger, rank)
     return Diagnostic("LD304", message, path, help, tuple(_arithmetic(ledger, rank)))
+
+
+def _gib(size: float, beside: float = 0.0) -> str:
+    """Return a size, finer where it would read as nothing, or as the other that it is held against."""
+    alike = size != beside and f"{size:.1f}" == f"{beside:.1f}"
+    return f"{size * 1024:,.0f} MiB" if alike else f"{size:.1f} GiB"
 
 
 def _remedy(context: Context, name: str, ways: Ways | None) -> str:
@@ -95,7 +101,7 @@ def _solved_for(model: Model, ledger: Ledger, rank: Rank) -> str:
     if not tried:
         return ""
     return f"; `auto` went down to {' and '.join(tried)}" + (
-        f", and {lacks:.1f} GiB are missing" if lacks >= _SHOWN_GIB else ""
+        f", and {_gib(lacks)} are missing" if lacks > 0 else ""
     )
 
 
@@ -110,7 +116,7 @@ def _arithmetic(ledger: Ledger, rank: Rank) -> Iterator[Note]:
     }
     sums = ", ".join(f"{gib:.1f} {term}" for term, gib in terms.items() if gib >= _SHOWN_GIB)
     yield Note(f"{where}GiB of one GPU: {sums}")
-    left = f"{rank.kv_gib:.1f} GiB are left" if rank.kv_gib >= 0 else f"{-rank.kv_gib:.1f} GiB are missing"
+    left = f"{_gib(rank.kv_gib)} are left" if rank.kv_gib >= 0 else f"{_gib(-rank.kv_gib)} are missing"
     rule = next((line.rule for line in rank.lines if line.term == "kv"), "the KV cache")
     yield Note(f"{left}: {rule}")
 
@@ -121,10 +127,10 @@ _SHOWN_GIB = 0.05
 def _tight(context: Context, name: str, ledger: Ledger, ways: Ways | None) -> Diagnostic:
     spare = ledger.margin_gib or 0.0
     message = (
-        f"`{name}` fits with {spare:.1f} GiB to spare beyond one request of {ledger.context} tokens, "
+        f"`{name}` fits with {_gib(spare)} to spare beyond one request of {ledger.context} tokens, "
         "which is less than this estimate may be wrong by"
         if spare >= 0
-        else f"`{name}` may lack {-spare:.1f} GiB for one request of {ledger.context} tokens, by terms that are estimated"
+        else f"`{name}` may lack {_gib(-spare)} for one request of {ledger.context} tokens, by terms that are estimated"
     )
     help = _remedy(context, name, ways)
     help = f"leave more room: {help}" if help else "take a larger GPU, or a smaller model"

@@ -62,7 +62,8 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
     pins = {
         setting: value
         for setting, value in taken.items()
-        if setting in _PINNED
+        if found.verdict is not Verdict.NO  # nothing that does not run is worth keeping
+        and setting in _PINNED
         and setting not in solved
         and values.get(setting) != value
         and engine.takes(setting, asked.version or "", pool.vendor)

@@ -31,18 +31,29 @@ def gib(size: float) -> str:
     return f"{size:.2f}"
 
 
+def _size(size: float) -> str:
+    """Return a size that is not nothing with its unit, small enough that it does not read as nothing."""
+    return f"{gib(size)} GiB" if size >= _SHOWN or not size else f"{max(size * 1024, 0.1):.1f} MiB"
+
+
+_SHOWN = 0.005
+"""GiB: what is below it reads 0.00."""
+
+
 def verdict(ledger: Ledger) -> str:
     """Return what follows the verdict's name: the margin and what it is measured against, or why nothing is known."""
     match ledger.verdict, ledger.margin_gib:
         case Verdict.UNKNOWN, _:
             return ledger.reason or "no rule says how much it takes"
         case Verdict.NO, float(margin):
-            return f"lacks {gib(-margin)} GiB for {_one_request(ledger)}" if margin < 0 else _why(ledger)
+            return f"lacks {_size(-margin)} for {_one_request(ledger)}" if margin < 0 else _why(ledger)
         case Verdict.TIGHT, float(margin):
             sign = "to spare" if margin >= 0 else "too little"
-            return f"{gib(abs(margin))} GiB {sign} beside {_one_request(ledger)}, within the error of the estimate"
+            return (
+                f"{_size(abs(margin))} {sign} beside {_one_request(ledger)}, within the error of the estimate"
+            )
         case Verdict.FITS, float(margin):
-            return f"{gib(margin)} GiB to spare beside {_one_request(ledger)}"
+            return f"{_size(margin)} to spare beside {_one_request(ledger)}"
     return _why(ledger)
 
 
@@ -56,6 +67,8 @@ def _one_request(ledger: Ledger) -> str:
 
 def figures(ledger: Ledger) -> list[Figure]:
     """Return what the KV cache is good for, as far as it is known: three numbers that do not follow from each other."""
+    if ledger.verdict is Verdict.NO and not ledger.kv_tokens:
+        return []
     context = (
         f"requests of {ledger.context:,} tokens at once" if ledger.context else "requests of full length"
     )

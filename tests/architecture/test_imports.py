@@ -52,8 +52,8 @@ DOORS: dict[str, set[str]] = {
         *("emit.shell", "emit.hashes"),
     },
     "checks": {
-        *("catalog", "diagnostics", "engines.base", "engines.limits", "facts", "memory.model", "numbers"),
-        *("memory.overrides", "plan", "spec"),
+        *("catalog", "diagnostics", "engines.base", "engines.limits", "facts", "numbers", "plan", "spec"),
+        *("memory.contradictions", "memory.crosscheck", "memory.model", "memory.overrides"),
         *("targets.base",),
     },
     "gateways": {"plan.model", "emit"},

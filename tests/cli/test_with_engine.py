@@ -43,6 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     Path("model").mkdir()
     Path("model/config.json").write_text(json.dumps(LLAMA))
+    Path("model/pytorch_model.bin").touch()
     return tmp_path
 
 

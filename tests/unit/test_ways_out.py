@@ -147,7 +147,7 @@ LLAMA = "meta-llama/Llama-3.3-70B-Instruct"
     [
         (spec(LLAMA, "l4", 4, 8, context=8192), "LD304"),
         (spec(LLAMA, "h100-sxm-80gb", 2, 8, context=131072), "LD304"),
-        (spec("Qwen/Qwen3-8B", "rtx-4090", 1, engine="sglang", context=8192), "LD519"),
+        (spec("Qwen/Qwen3-8B", "rtx-4090", 1, engine="sglang", context=4096), "LD519"),
     ],
 )
 def test_the_cases_of_the_memory_ledger_end_in_their_code_and_ways_that_fit(data: Any, code: str) -> None:

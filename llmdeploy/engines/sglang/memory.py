@@ -14,6 +14,7 @@ from math import floor
 from msgspec import Struct
 from msgspec.structs import replace
 
+from llmdeploy.engines.sglang.fraction import own_share
 from llmdeploy.engines.sglang.options import PLAIN, Own, applied
 from llmdeploy.engines.sglang.pool import Budget, budget_of, storage_of
 from llmdeploy.memory.cards import traits
@@ -111,17 +112,7 @@ def fraction(question: Question, known: Read, taken: Taken, stages: tuple[Stage,
         return rounded(static / max(_free(question, taken), static))
     if fixed := taken.value("fraction"):
         return fixed
-    reserved = taken.value("reserved_base") + taken.value("reserved_token") * max(taken.batch_tokens, 2048)
-    reserved += question.split.tensor * question.split.pipeline / 8 * 1024
-    reserved += taken.value("reserved_graph") * taken.graph_batch
-    reserved += (
-        taken.value("reserved_latent")
-        if known.shape.latent_heads is not None and not question.eager and taken.own.prefill_graphs
-        else 0
-    )
-    reserved = max(reserved, taken.value("reserved_least"))
-    share = round(1 - reserved / (question.card.memory_gib * 1024), 3)
-    return share * (0.95 if known.shape.vision else 1.0)
+    return own_share(question, known, taken)
 
 
 def _free(question: Question, taken: Taken) -> float:
@@ -217,7 +208,7 @@ def _answer(
         max_sequences=running,
         bytes_per_token=int(tightest.tokens.each),
         context=taken.context,
-        concurrency=question.concurrency or running,
+        concurrency=question.concurrency or running or None,
         batch_tokens=taken.batch_tokens,
         fraction=round(share, 4),
         kv_bytes_per_request=int(tightest.tokens.each * taken.context),
