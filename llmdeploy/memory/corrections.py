@@ -91,8 +91,7 @@ def corrected(ledger: Ledger, question: Question, corrections: Iterable[Correcti
     charged = _charged(question, ledger)
     ranks = tuple(_rank(rank, found, question, charged) for rank in ledger.ranks)
     before, after = _kv(ledger.ranks), _kv(ranks)
-    # With a reason, the margin is not that of the pool.
-    moved = ledger.margin_gib is not None and ledger.reason is None
+    moved = ledger.margin_gib is not None and _of_the_pool(ledger)
     margin = (ledger.margin_gib or 0.0) + after - before if moved else ledger.margin_gib
     tokens, requests, sequences = ledger.kv_tokens, ledger.requests_at_context, ledger.max_sequences
     if before > 0:
@@ -163,6 +162,11 @@ def _usable(ledger: Ledger, question: Question, ranks: Sequence[Rank]) -> float 
     return ledger.usable_gib - (ranks[0].nontorch_gib - ledger.ranks[0].nontorch_gib)
 
 
+def _of_the_pool(ledger: Ledger) -> bool:
+    """Tell whether the margin is that of the KV pool: what is refused for a reason lacks something else."""
+    return ledger.reason is None or ledger.verdict is Verdict.TIGHT
+
+
 def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
 
@@ -173,7 +177,7 @@ def _kv(ranks: Iterable[Rank]) -> float:
 
 def _verdict(ledger: Ledger, margin: float | None, card_gib: float) -> Verdict:
     """Judge the new margin, unless it was something else that the equation held against the model."""
-    if margin is None or ledger.margin_gib is None or ledger.reason is not None:
+    if margin is None or ledger.margin_gib is None or not _of_the_pool(ledger):
         return ledger.verdict
     before, after = judge(ledger.margin_gib, card_gib), judge(margin, card_gib)
     if before is not ledger.verdict and after is Verdict.FITS:

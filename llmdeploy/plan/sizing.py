@@ -16,6 +16,7 @@ from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Question, Split, V
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Why
 from llmdeploy.plan.placement import host_memory
+from llmdeploy.plan.quantization import Problem, choose
 from llmdeploy.spec.types import AUTO
 
 _TOGETHER = 8
@@ -47,6 +48,9 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
         return Sized(None, _unsolved(values))
     if not asked.model.config and asked.model.tensors is None:
         return Sized(Ledger(Verdict.UNKNOWN, reason=_nothing_known(asked)), _unsolved(values))
+    if (word := impossible(context, name, pool)) is not None:
+        reason = f"quantization: `{word}` cannot be had here, and nothing else is asked for"
+        return Sized(Ledger(Verdict.UNKNOWN, reason=reason), _unsolved(values))
     ask = equation(context, name)
     asked, why = _solved(asked, values, ask)
     found = ask(asked)
@@ -72,6 +76,19 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
     if _STATIC in pins:
         pins["memory_fraction"] = None  # said by the other
     return Sized(found, {**_unsolved(values), **solved, **pins}, tuple(why))
+
+
+def impossible(context: Context, name: str, pool: Hardware) -> str | None:
+    """Return the quantization that plain weights were to have and cannot, as a check says with its remedy.
+
+    What they take without it is not what llm.yaml asks for.
+    """
+    model = context.spec.models[name]
+    if model.quantization in (None, "none"):
+        return None
+    facts, limits = context.model_facts(name), context.limits_of(name)
+    found = choose(model.quantization, facts, limits, pool, own_image=model.image is not None).problem
+    return model.quantization if found not in (None, Problem.QUANTIZED_OTHERWISE) else None
 
 
 def _kept(asked: Question, found: Ledger) -> int | None:

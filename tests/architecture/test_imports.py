@@ -64,7 +64,7 @@ DOORS: dict[str, set[str]] = {
     "runtime.oracle": {
         *("runtime", "plan.model", "plan.hardware", "diagnostics", "engines", "registry", "spec.model")
     },
-    "show": {"__init__", "diagnostics", "emit", "memory.model", "plan.hardware", "plan.model"},
+    "show": {"__init__", "diagnostics", "emit", "memory.model", "memory.sizes", "plan.hardware", "plan.model"},
     "compiler": {
         *("checks", "diagnostics", "emit", "facts", "plan", "registry", "source", "spec", "targets.base")
     },

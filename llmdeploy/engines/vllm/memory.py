@@ -22,6 +22,7 @@ from llmdeploy.memory.kv import Pool, Storage
 from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
 from llmdeploy.memory.scheme import WIDTHS
 from llmdeploy.memory.share import budget_gib, rounded
+from llmdeploy.memory.sizes import size
 from llmdeploy.memory.stage import CPU, Read, Stage, read, staged
 from llmdeploy.memory.verdict import judge
 from llmdeploy.memory.weights import GIB, Loading
@@ -250,10 +251,10 @@ def _held(question: Question, taken: Taken, ranks: list[Rank], margin: float) ->
         margin = min(margin, free - taking)
     requested = question.card.memory_gib * taken.fraction
     # Every GPU is asked at the start, whatever pool is pinned (request_memory).
-    if taken.v0 or free >= requested:
+    if taken.v0 or free - requested >= min(margin, 0.0):
         return margin, None
-    reason = f"free-memory: {free:.2f} GiB are free at the start, and vLLM asks for {requested:.2f}"
-    return min(margin, free - requested), reason
+    reason = f"free-memory: {size(free)} are free at the start, and vLLM asks for {size(requested)}"
+    return free - requested, reason
 
 
 def _blocks(rank: Rank, stage: Stage) -> int:
