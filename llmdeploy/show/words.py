@@ -56,7 +56,9 @@ def verdict(ledger: Ledger) -> str:
         case Verdict.NO, float(margin) if margin < 0:
             what = f": {_said(ledger.reason)}" if ledger.reason else f" for {_one_request(ledger)}"
             return f"lacks {size(-margin)}{what}"
-        case Verdict.TIGHT, float(margin) if ledger.reason is None:
+        case Verdict.TIGHT, float(margin):
+            if ledger.reason:
+                return _said(ledger.reason)
             if margin < 0:
                 return f"{size(-margin)} too little for {_one_request(ledger)}, by terms that are estimated"
             return f"{size(margin)} to spare beside {_one_request(ledger)}, within the error of the estimate"
@@ -66,7 +68,7 @@ def verdict(ledger: Ledger) -> str:
 
 
 def _why(ledger: Ledger) -> str:
-    return _said(ledger.reason) if ledger.reason else "the margin is not known"
+    return ledger.reason or "the margin is not known"
 
 
 def _said(reason: str) -> str:

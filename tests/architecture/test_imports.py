@@ -39,7 +39,10 @@ DOORS: dict[str, set[str]] = {
     "plan.sizing": {"checks.context", "memory", "plan", "spec.types"},
     "plan.fit": {"checks.context", "diagnostics", "memory", "plan", "spec"},
     "plan.sharing": {"checks.context", "diagnostics", "memory", "plan"},
-    "plan.ways_out": {"checks", "diagnostics", "memory", "plan", "spec.model"},
+    "plan.trial": {"checks", "diagnostics", "memory", "plan", "spec.model"},
+    "plan.ways_beside": {"plan"},
+    "plan.ways_of_splits": {"plan"},
+    "plan.ways_out": {"checks.context", "plan"},
     "plan.settings": {"memory.model", "checks.context", "diagnostics", "engines.base", "plan", "spec.model"},
     "plan.startup": {"checks.context", "diagnostics", "engines.base", "memory", "plan"},
     "plan.parallelism": {"catalog", "engines.limits", "spec.model"},
@@ -64,7 +67,15 @@ DOORS: dict[str, set[str]] = {
     "runtime.oracle": {
         *("runtime", "plan.model", "plan.hardware", "diagnostics", "engines", "registry", "spec.model")
     },
-    "show": {"__init__", "diagnostics", "emit", "memory.model", "memory.sizes", "plan.hardware", "plan.model"},
+    "show": {
+        "__init__",
+        "diagnostics",
+        "emit",
+        "memory.model",
+        "memory.sizes",
+        "plan.hardware",
+        "plan.model",
+    },
     "compiler": {
         *("checks", "diagnostics", "emit", "facts", "plan", "registry", "source", "spec", "targets.base")
     },

@@ -186,7 +186,7 @@ def test_ranges_of_devices(ids, text):
         (replace(ledgers.NO, margin_gib=None, reason="split: 3"), "NO: split: 3"),
         (
             replace(ledgers.TIGHT, margin_gib=-0.2),
-            "TIGHT: 0.20 GiB too little beside one request of 52,992 tokens, within the error of the estimate",
+            "TIGHT: 0.20 GiB too little for one request of 52,992 tokens, by terms that are estimated",
         ),
     ],
     ids=["fits", "tight", "no", "unknown", "no margin", "tight below"],
