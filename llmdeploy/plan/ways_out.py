@@ -69,9 +69,17 @@ def _sequences(trial: Trial, also: Changes) -> int | None:
     """Return the most requests at once with which it fits, all of full length."""
     now = trial.model.concurrency
     for many in _SEQUENCES:
-        if (now is None or many < now) and trial.fits({**also, "concurrency": many}):
-            return many
+        ledger = trial.fits({**also, "concurrency": many}) if now is None or many < now else None
+        if ledger is not None:
+            held = int(ledger.requests_at_context or 0)
+            return next(each for each in (held, many) if each == many or _more(trial, also, many, each))
     return None
+
+
+def _more(trial: Trial, also: Changes, many: int, held: int) -> bool:
+    """Tell whether as many as are held fit, too: all of them cost more than a few do."""
+    now = trial.model.concurrency
+    return many < held < min(now or 2 * many, 2 * many) and bool(trial.fits({**also, "concurrency": held}))
 
 
 def _fraction(trial: Trial) -> Iterator[str]:

@@ -205,3 +205,27 @@ def test_tokens_requests_and_sequences_are_three_figures():
 
 def test_every_verdict_has_its_colour():
     assert set(bars._VERDICTS) == set(Verdict)
+
+
+@pytest.mark.parametrize(
+    ("vendors", "name"),
+    [
+        (("nvidia",), "CUDA graphs, non-torch"),
+        (("amd",), "HIP graphs, non-torch"),
+        (("cpu",), "non-torch"),
+        (("nvidia", "cpu"), "CUDA graphs, non-torch"),
+        (("nvidia", "amd"), "graphs, non-torch"),
+    ],
+)
+def test_graphs_are_called_what_they_are_called_there(vendors, name):
+    assert words.term("other", *vendors) == name
+
+
+def test_replicas_of_one_model_on_a_node_are_added_up():
+    gpus = Gpus("pool", "cpu", 0)
+    both = replace(plans.service("a", gpus=gpus, replicas=2), memory=replace(ledgers.CPU, usable_gib=6.0))
+    (bar,) = one(both, pool=ledgers.GALLERY_POOLS["cpu"])
+    ((owner, held), *_) = words.held(bar)
+    assert owner == "a"
+    weights = ledgers.CPU.ranks[0].weights_gib
+    assert dict(held)["weights"] == f"{2 * weights:.2f}" and len(held) == len(dict(held))
