@@ -196,6 +196,8 @@ def _save(
         nothing("the log is not of the plan as it is")
     elif boot.failure is not None:
         nothing("the engine did not start")
+    elif pool.resource is not None and "mig-" in pool.resource:
+        nothing("corrections are kept by the catalog's GPU, and the pool is of slices of one")
     elif gpu is None:
         nothing("corrections are kept by the catalog's GPU, and the pool has no `type`")
     else:
@@ -206,6 +208,7 @@ def _save(
                 version=service.engine_version,
                 gpu=gpu.id,
                 tensor=tensor_size(model),
+                pipeline=model.parallel.pipeline,
                 model=_id(model.source),
                 date=date or boot.date or today.today().isoformat(),
                 sha256=sha256,

@@ -12,7 +12,12 @@ from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
 from llmdeploy.memory.verdict import judge
 
 SHIFTED = ("activation", "nontorch", "cuda_graphs")
-"""Terms whose correction is a number of GiB, and holds for every model on that GPU and release."""
+"""Terms whose correction is a number of GiB."""
+COMMON = ("nontorch",)
+"""Of them those that are the GPU's and the release's own: of another model the rest says nothing, for its layers and its
+vocabulary are others."""
+BEGINNING = "calibrated from a start"
+"""Of the note by which a ledger says that it was corrected."""
 
 
 Words = Annotated[str, Meta(min_length=1)]
@@ -25,11 +30,11 @@ Shift = Annotated[float, Meta(ge=-LARGEST_GIB, le=LARGEST_GIB)]
 
 
 class Correction(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One calibrated start: `engine` at a `release` ("0.33", see `release`) on a `gpu` of the catalog, over `tensor` of them.
+    """One calibrated start: `engine` at a `release` ("0.33", see `release`) on a `gpu` of the catalog, over `tensor` of them
+    in each of `pipeline` stages.
 
-    `activation`, `nontorch` and `cuda_graphs` are GiB to add on every rank. `weights` is a factor, and of this
-    `model` only: what its checkpoint weighs says nothing of another. None: the log does not tell. `log` is the
-    start of its SHA-256.
+    `activation`, `nontorch` and `cuda_graphs` are GiB to add on every rank, `weights` is a factor. All but `nontorch` is
+    of this `model` only. None: the log does not tell. `log` is the start of its SHA-256.
     """
 
     engine: Words
@@ -43,20 +48,43 @@ class Correction(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     activation: Shift | None = None
     nontorch: Shift | None = None
     cuda_graphs: Shift | None = None
+    pipeline: Annotated[int, Meta(ge=1)] = 1
 
     @property
-    def key(self) -> tuple[str, str, str, int, str]:
+    def key(self) -> tuple[str, str, str, int, int, str]:
         """What it is about; of two that share it, the newer one counts."""
-        return self.engine, self.release, self.gpu, self.tensor, self.model
+        return self.engine, self.release, self.gpu, self.tensor, self.pipeline, self.model
 
-    def holds_for(self, engine: str, version: str | None, gpu: str | None, tensor: int) -> bool:
-        # What NCCL and the all-reduce take depends on how many GPUs share a layer, hence `tensor`.
-        return (self.engine, self.release, self.gpu, self.tensor) == (
-            engine,
-            release(engine, version),
-            gpu,
-            tensor,
+    def holds_for(self, start: Start) -> bool:
+        """Tell whether it says something of such a start: of another model, only what is not a model's own."""
+        same = (self.engine, self.release, self.gpu, self.tensor, self.pipeline) == (
+            start.engine,
+            release(start.engine, start.version),
+            start.gpu,
+            start.tensor,
+            start.pipeline,
         )
+        return same and (self.model == start.model or self.of_any_model)
+
+    @property
+    def of_any_model(self) -> bool:
+        return any(getattr(self, term) is not None for term in COMMON)
+
+    def shifts_for(self, model: str) -> dict[str, float]:
+        """Return the GiB to add to each term of a model."""
+        terms = SHIFTED if self.model == model else COMMON
+        return {term: getattr(self, term) or 0.0 for term in terms}
+
+
+class Start(Struct, frozen=True):
+    """What a correction is asked about. What NCCL takes depends on how many GPUs share a layer, or hand it on."""
+
+    engine: str
+    version: str | None
+    gpu: str | None
+    tensor: int
+    pipeline: int
+    model: str
 
 
 def release(engine: str, version: str | None) -> str:
@@ -69,8 +97,16 @@ def release(engine: str, version: str | None) -> str:
 
 def fitting(question: Question, corrections: Iterable[Correction]) -> Correction | None:
     """Return the correction for a question: that of its own model, else the newest of another."""
-    asked = question.engine, question.version, question.card.id, question.split.tensor
-    found = [each for each in corrections if each.holds_for(*asked)]
+    split = question.split
+    asked = Start(
+        question.engine,
+        question.version,
+        question.card.id,
+        split.tensor,
+        split.pipeline,
+        question.model.id,
+    )
+    found = [each for each in corrections if each.holds_for(asked)]
     return max(found, key=lambda each: (each.model == question.model.id, each.date), default=None)
 
 
@@ -117,17 +153,17 @@ def corrected(ledger: Ledger, question: Question, corrections: Iterable[Correcti
 
 def note(found: Correction, question: Question) -> str:
     """Say which start a ledger was corrected by, and in what."""
-    shifts = {term: getattr(found, term) for term in SHIFTED}
+    shifts = found.shifts_for(question.model.id)
     said = [f"{term} {shift:+.2f} GiB" for term, shift in shifts.items() if shift]
     if found.weights is not None and found.model == question.model.id:
         said.insert(0, f"weights × {found.weights:.3f}")
     of = "" if found.model == question.model.id else f" with {found.model}"
-    start = f"calibrated from a start on {found.date} ({found.engine} {found.release}, {found.gpu}{of})"
+    start = f"{BEGINNING} on {found.date} ({found.engine} {found.release}, {found.gpu}{of})"
     return f"{start}: {', '.join(said) or 'as predicted'}"
 
 
 def _rank(rank: Rank, found: Correction, question: Question, charged: Mapping[str, float]) -> Rank:
-    deltas = {term: getattr(found, term) or 0.0 for term in SHIFTED}
+    deltas = found.shifts_for(question.model.id)
     if found.weights is not None and found.model == question.model.id:
         deltas["weights"] = rank.weights_gib * (found.weights - 1)
     sizes = {term: max(0.0, getattr(rank, f"{term}_gib") + delta) for term, delta in deltas.items()}

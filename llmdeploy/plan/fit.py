@@ -75,7 +75,20 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
             path = ("models", name, "context")
     message = f"`{name}` does not fit, by {size(lacks(ledger))}: {why}{_solved_for(model, ledger)}"
     help = _remedy(context, name, ways) or _larger(pool)
-    return Diagnostic("LD304", message, path, help, tuple(_arithmetic(model, pool, ledger, rank)))
+    notes = (*_arithmetic(model, pool, ledger, rank), *_measured(context, ledger))
+    return Diagnostic("LD304", message, path, help, notes)
+
+
+def _measured(context: Context, ledger: Ledger) -> Iterator[Note]:
+    """Say what of it rests on a start that was measured, and how to go without."""
+    if not context.facts.corrections:
+        return
+    from llmdeploy.facts.gather import CALIBRATION
+    from llmdeploy.memory.corrections import BEGINNING
+
+    for note in ledger.notes:
+        if note.startswith(BEGINNING):
+            yield Note(f"{note}; to go without, remove that entry of `{CALIBRATION}`")
 
 
 def lacks(ledger: Ledger) -> float:
@@ -151,9 +164,8 @@ def _tight(context: Context, name: str, ledger: Ledger, ways: Ways | None) -> Di
     else:
         message = f"`{name}` may lack {size(-spare)} for {length}, by terms that are estimated"
     help = _remedy(context, name, ways)
-    return Diagnostic(
-        "LD519", message, ("models", name, "gpus"), f"leave more room: {help}" if help else _larger(pool)
-    )
+    help = f"leave more room: {help}" if help else _larger(pool)
+    return Diagnostic("LD519", message, ("models", name, "gpus"), help, tuple(_measured(context, ledger)))
 
 
 def _more_than_fit(context: Context, name: str, ledger: Ledger) -> Iterator[Diagnostic]:

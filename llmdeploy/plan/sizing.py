@@ -15,7 +15,7 @@ from llmdeploy.checks.context import Context
 from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Question, Split, Verdict
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Why
-from llmdeploy.plan.placement import host_memory
+from llmdeploy.plan.placement import host_memory, pool_of
 from llmdeploy.plan.quantization import Problem, choose
 from llmdeploy.spec.types import AUTO
 
@@ -105,7 +105,9 @@ def _kept(asked: Question, found: Ledger) -> int | None:
 def equation(context: Context, name: str) -> Ask:
     """Return what answers for a model: its engine, and what was measured of it."""
     answers = context.engines[context.engine_of(name)].memory
-    if not context.facts.corrections:
+    pool = context.pools.get(pool_of(context.spec, name) or "")
+    # A slice is not the card that was measured.
+    if not context.facts.corrections or pool is None or pool.sliced:
         return answers
     from llmdeploy.memory.corrections import asking
 

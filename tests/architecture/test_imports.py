@@ -37,7 +37,7 @@ DOORS: dict[str, set[str]] = {
     "plan.policy": {"catalog", "plan.model"},
     "plan.choice": {"catalog", "checks", "diagnostics", "plan"},
     "plan.sizing": {"checks.context", "memory", "plan", "spec.types"},
-    "plan.fit": {"checks.context", "diagnostics", "memory", "plan", "spec"},
+    "plan.fit": {"checks.context", "diagnostics", "facts.gather", "memory", "plan", "spec"},
     "plan.sharing": {"checks.context", "diagnostics", "memory", "plan"},
     "plan.trial": {"checks", "diagnostics", "memory", "plan", "spec.model"},
     "plan.ways_beside": {"plan"},
@@ -55,7 +55,7 @@ DOORS: dict[str, set[str]] = {
     },
     "checks": {
         *("catalog", "diagnostics", "engines.base", "engines.limits", "facts", "memory.model", "numbers"),
-        *("plan", "spec"),
+        *("memory.corrections", "plan", "spec"),
         *("targets.base",),
     },
     "gateways": {"plan.model", "emit"},
