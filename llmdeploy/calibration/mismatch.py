@@ -14,6 +14,9 @@ from llmdeploy.startlog.model import Boot
 CARD = 0.03
 """By how much two cards of one kind may differ in what the driver leaves them."""
 
+_QUANTIZED = 0.8
+"""Of the weights' size: what a checkpoint leaves unquantized is less than the rest."""
+
 _POOL = ("kv", "KV tokens", "requests at full length")
 _ALL = ("weights", "activation", "nontorch", "cuda_graphs", *_POOL)
 
@@ -122,14 +125,24 @@ def _mismatches(service: Service, ledger: Ledger | None, boot: Boot) -> Iterator
             if listed and setting.optional and stated not in (None, setting.default):
                 yield Mismatch(names[0], "its default", stated, spoils=setting.spoils)
             continue
-        # Without a value to compare with, only what was asked for counts: the rest are the engine's own defaults.
-        if stated is None and any(name in boot.asked for name in names):
+        # Without a value to compare with, only what was asked for counts: the rest are the engine's own defaults. SGLang
+        # does not say which is which; weights that its quantization made are another size than is predicted.
+        asked = any(name in boot.asked for name in names) or (
+            boot.engine == "sglang" and names[0] == "quantization" and _lighter(ledger, boot)
+        )
+        if stated is None and asked:
             yield Mismatch(names[0], said, "its default", spoils=setting.spoils)
         elif stated is not None and not _equal(said, stated):
             yield Mismatch(names[0], said, stated, spoils=setting.spoils)
     total, planned_gib = boot.largest("total"), service.gpus.memory_gib
     if service.gpus.count and total and planned_gib and abs(total - planned_gib) > CARD * planned_gib:
         yield Mismatch("memory of one GPU", f"{total:.2f} GiB", f"{planned_gib:.2f} GiB", spoils=_POOL)
+
+
+def _lighter(ledger: Ledger | None, boot: Boot) -> bool:
+    """Tell whether weights are so much less than predicted that they were quantized meanwhile: FP8 halves them."""
+    predicted = max((rank.weights_gib for rank in ledger.ranks), default=0.0) if ledger else 0.0
+    return (boot.largest("weights") or predicted) < _QUANTIZED * predicted
 
 
 def _said(setting: _Setting, boot: Boot) -> str | None:

@@ -398,8 +398,14 @@ SGLANG = SPEC.replace("engine_version: 0.33.0", "engine: sglang").replace(
             EVERY,
             "tensor_parallel_size is 1 in the log and 2 in the plan",
         ),
+        (
+            ", speculative_algorithm='EAGLE3'",
+            ", quantization='fp8'",
+            {"weights", *POOL},
+            "quantization is fp8 in the log and its default in the plan",
+        ),
     ],
-    ids=["drafter", "without graphs", "steps", "split"],
+    ids=["drafter", "without graphs", "steps", "split", "quantization"],
 )
 def test_a_log_of_sglang_with_another_setting_blames_no_term(
     before: str, after: str, terms: set[str], said: str, tmp_path: Path, spec: Path
@@ -407,7 +413,8 @@ def test_a_log_of_sglang_with_another_setting_blames_no_term(
     text = (LOGS / "sglang-0.5-two-gpus-drafter.log").read_text()
     assert before in text
     file = tmp_path / "sglang.log"
-    file.write_text(text.replace(before, after) if before else text)
+    text = text.replace(before, after) if before else text
+    file.write_text(text.replace("=7.54 GB", "=4.27 GB") if "quantization" in after else text)
     spec.write_text(SGLANG)
     found, told = apart(file, spec)
     assert terms <= found <= {*terms, *POOL}, "the fraction is another one, too"
