@@ -8,7 +8,8 @@ import msgspec
 from msgspec import structs
 
 from llmdeploy.calibration.compare import NOISE_GIB, Row
-from llmdeploy.memory.corrections import FACTORS, SHIFTED, Correction, release
+from llmdeploy.calibration.releases import release_of
+from llmdeploy.memory.corrections import FACTORS, SHIFTED, Correction
 
 _DIGITS = 3
 """What an engine prints has two; a third keeps the rounding out."""
@@ -43,7 +44,7 @@ def correction(
         return None
     found = Correction(
         engine,
-        release(engine, version),
+        release_of(engine, version),
         gpu,
         tensor,
         model,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from llmdeploy.memory.corrections import release
+from llmdeploy.calibration.releases import release_of
 from llmdeploy.memory.model import Ledger
 from llmdeploy.plan.model import Service
 from llmdeploy.startlog.model import Boot
@@ -104,7 +104,7 @@ def _mismatches(service: Service, ledger: Ledger | None, boot: Boot) -> Iterator
     if boot.engine != _RUNS.get(service.engine, service.engine):
         yield Mismatch("engine", boot.engine, service.engine, fatal=True)
         return
-    releases = {release(boot.engine, version) for version in (boot.version, service.engine_version)}
+    releases = {release_of(boot.engine, version) for version in (boot.version, service.engine_version)}
     if service.engine not in _RUNS and boot.version and len(releases) > 1:
         yield Mismatch("version", boot.version, service.engine_version)
     planned = _model(service.launch.argv)

@@ -60,7 +60,7 @@ def same(engine: str, flag: str) -> Mapping[str, str]:
 
 def meanings_of(engine: str, name: str) -> tuple[Meaning, ...]:
     """Return what a flag or variable may mean: the first whose value fits. Dashes and case do not matter."""
-    return _by_name().get((engine, _plain(name)), ())
+    return _by_name().get((engine, folded(name)), ())
 
 
 @cache
@@ -79,11 +79,11 @@ def _by_name() -> Mapping[tuple[str, str], tuple[Meaning, ...]]:
 def _spellings() -> Iterator[tuple[str, str, Meaning]]:
     for meaning in meanings():
         for engine, spelling in meaning.spelled.items():
-            yield engine, _plain(spelling.name), meaning
+            yield engine, folded(spelling.name), meaning
 
 
-def _plain(name: str) -> str:
-    """TGI's flag and its variable are one: `--max-batch-size`, MAX_BATCH_SIZE."""
+def folded(name: str) -> str:
+    """Return a name without what makes no difference: TGI's flag and its variable are one: `--max-batch-size`, MAX_BATCH_SIZE."""
     return name.lstrip("-").replace("-", "_").lower()
 
 

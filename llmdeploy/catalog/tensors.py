@@ -21,18 +21,13 @@ class TensorType(Struct, frozen=True):
     ggml: int | None = None
 
 
-def tensor_types() -> dict[str, TensorType]:
-    """All types by name. A name that both formats have means the same in both."""
-    return _types()
-
-
 def ggml_type(number: int) -> TensorType | None:
     return _by_number().get(number)
 
 
 def tensor_bytes(dtype: str, shape: tuple[int, ...]) -> int | None:
     """Bytes of a tensor; None for a type that is not known, or a shape that does not fill its blocks."""
-    known = _types().get(dtype)
+    known = tensor_types().get(dtype)
     if known is None:
         return None
     blocks, rest = divmod(math.prod(shape), known.elements)
@@ -40,10 +35,11 @@ def tensor_bytes(dtype: str, shape: tuple[int, ...]) -> int | None:
 
 
 @cache
-def _types() -> dict[str, TensorType]:
+def tensor_types() -> dict[str, TensorType]:
+    """All types by name. A name that both formats have means the same in both."""
     return {row["name"]: TensorType(**row) for row in rows("tensor_types")}
 
 
 @cache
 def _by_number() -> dict[int, TensorType]:
-    return {known.ggml: known for known in _types().values() if known.ggml is not None}
+    return {known.ggml: known for known in tensor_types().values() if known.ggml is not None}

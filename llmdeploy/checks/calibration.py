@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llmdeploy import catalog
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic
+from llmdeploy.engines.base import calibration_of
 from llmdeploy.plan.parallelism import tensor_size
 from llmdeploy.plan.placement import pool_of
 
@@ -40,6 +41,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
 
 
 def _runs(context: Context, name: str) -> Start | None:
+    """Return what a correction is asked about for a model."""
     from llmdeploy.memory.corrections import Start
 
     model = context.spec.models[name]
@@ -50,5 +52,6 @@ def _runs(context: Context, name: str) -> Start | None:
         return None  # a slice is not the card that was measured
     gpu = catalog.gpu(pool.type) if pool.type else None
     version = model.engine_version or context.engines[engine].versions[0]
+    release = calibration_of(context.engines[engine], version).release(version)
     known = context.checkpoint(name).id
-    return Start(engine, version, gpu.id if gpu else None, tensor_size(model), model.parallel.pipeline, known)
+    return Start(engine, release, gpu.id if gpu else None, tensor_size(model), model.parallel.pipeline, known)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec.structs import asdict, force_setattr, replace
 
 from llmdeploy import catalog
 from llmdeploy.catalog import configs
@@ -15,6 +15,7 @@ from llmdeploy.engines.base import Engine
 from llmdeploy.engines.limits import Limits
 from llmdeploy.facts import Facts, config
 from llmdeploy.facts.sources import Named, main_source, sources
+from llmdeploy.memory import overrides
 from llmdeploy.memory.model import Model
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.placement import Layout, layout
@@ -35,6 +36,10 @@ class Context(Struct, frozen=True):
     """Of the models that leave their engine to us."""
     seatings: dict[str, Layout] = field(default_factory=dict)
     """Of the pools that were asked for; each is asked for once a model."""
+
+    def __post_init__(self) -> None:
+        """Begin without seatings: what `replace` makes of a context has another spec, or other pools."""
+        force_setattr(self, "seatings", {})
 
     def engine_of(self, model: str) -> str:
         """Return the engine that the model names, the one that was chosen, or the default for its source."""
@@ -57,7 +62,23 @@ class Context(Struct, frozen=True):
         return engine.limits(self.spec.models[model].engine_version or engine.versions[0])
 
     def model_facts(self, model: str) -> catalog.ModelFacts | None:
-        """Return what is known of a model: its own config.json before llm.yaml's `architecture` before the catalog."""
+        """Return what is known of a model: its own config.json before llm.yaml's `architecture` before the catalog.
+
+        What `engine_args` change of a config.json comes before them all.
+        """
+        known, changes = self._model_facts(model), overrides.stated(self.spec.models[model].engine_args)
+        if known is None or not changes:
+            return known
+        made = self.checkpoint(model)
+        before, after = (
+            config.facts(each.config, model) for each in (made, overrides.overridden(made, changes))
+        )
+        if before is None or after is None:
+            return known
+        changed = {name: value for name, value in asdict(after).items() if value != getattr(before, name)}
+        return replace(known, **changed)
+
+    def _model_facts(self, model: str) -> catalog.ModelFacts | None:
         hub, read = self.hub_id(model), self.read_facts(model)
         stated = self.stated_facts(model)
         if read is not None:
@@ -106,8 +127,8 @@ class Context(Struct, frozen=True):
         return self.seatings[pool.name]
 
     def on_trial(self, spec: Spec, **changes: Any) -> Context:
-        """Return the same with another spec, whose models are seated anew, and whatever else changes."""
-        return replace(self, spec=spec, seatings={}, **changes)
+        """Return the same with another spec, and whatever else changes."""
+        return replace(self, spec=spec, **changes)
 
 
 Check = Callable[[Context], Iterator[Diagnostic]]

@@ -11,6 +11,7 @@ from llmdeploy.checks.architecture import EXPERTS, notes
 from llmdeploy.checks.context import Context
 from llmdeploy.checks.engines import Release, release_of
 from llmdeploy.diagnostics import Diagnostic, Path, Place
+from llmdeploy.engines.base import argument
 from llmdeploy.plan.parallelism import broken_groups, divides, obstacles, tensor_size
 from llmdeploy.spec.model import Model
 
@@ -149,7 +150,7 @@ def _vision(name: str, model: Model, facts: ModelFacts, release: Release) -> Ite
     split = vision.architectures & set(facts.architectures)
     if size <= 1 or facts.vision_heads is None or facts.vision_heads % size == 0 or not split:
         return
-    stated = {key.lstrip("-").replace("_", "-"): value for key, value in model.engine_args.items()}
+    stated = {argument(key): value for key, value in model.engine_args.items()}
     ((key, value),) = vision.whole.items()
     if stated.get(key) == value:
         return

@@ -57,14 +57,13 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            import difflib
+            from llmdeploy.diagnostics.suggest import closest
 
-            close = difflib.get_close_matches(args[0], [*_COMMANDS, *_ALIASES], n=1)
-            if close and error.message.startswith("No such command"):
-                raise click.UsageError(
-                    f"No such command '{args[0]}'. Did you mean '{close[0]}'?", ctx
-                ) from None
-            raise
+            meant = closest(args[0], (*_COMMANDS, *_ALIASES))
+            if meant is None or not error.message.startswith("No such command"):
+                raise
+            # In click's words and quotes, as its own errors are.
+            raise click.UsageError(f"No such command '{args[0]}'. Did you mean '{meant}'?", ctx) from None
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -22,13 +22,7 @@ if TYPE_CHECKING:
 @common.output_option
 @common.strict_option
 @click.option("--force", is_flag=True, help="Overwrite files that were edited by hand.")
-@click.option(
-    "--format",
-    type=click.Choice(["full", "concise", "json", "github"]),
-    default="full",
-    show_default=True,
-    help="How findings are printed.",
-)
+@common.format_option
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only.")
 def command(
     spec: str, targets: list[str], output: Path, strict: bool, force: bool, format: Format, quiet: bool

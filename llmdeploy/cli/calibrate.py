@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from llmdeploy.plan.model import Service
     from llmdeploy.spec.model import Source
     from llmdeploy.startlog.model import Boot, StartLog
+
+
+class _Comparison(NamedTuple):
+    """One start of a service, as its log has it, beside what was predicted."""
+
+    service: Service
+    read: StartLog
+    boot: Boot
+    rows: Sequence[Row]
+    differ: Sequence[Mismatch]
+    doubts: Sequence[Doubt]
 
 
 def _day(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
@@ -59,12 +70,12 @@ def command(log: str, spec: str, model: str | None, save: bool, date: str | None
         sys.exit(common.INVALID)
     name = _model(result, model)
     service = result.plan.service(name)
-    boot = _boot(read, service)
-    boot, doubts = _plausible(service, boot)
+    boot, doubts = _plausible(service, _boot(read, service))
     rows, differ = _compared(service, boot)
-    kept = _save(spec, result, service, boot, rows, differ, date, read.sha256) if save else None
+    found = _Comparison(service, read, boot, rows, differ, doubts)
+    kept = _save(result, found, date, Path(spec).parent) if save else None
     if format == "json":
-        click.echo(_json(service, boot, read, rows, differ, doubts, kept))
+        click.echo(_json(found, kept))
     else:
         _print(service, boot, rows, kept)
     _end(result, service, boot, unsaved=save and kept is None)
@@ -165,63 +176,59 @@ def _compared(service: Service, boot: Boot) -> tuple[list[Row], list[Mismatch]]:
     return compare(service, service.memory or Ledger(Verdict.UNKNOWN), boot, spoiled), differ
 
 
-def _save(
-    spec: str,
-    result: Result,
-    service: Service,
-    boot: Boot,
-    rows: Sequence[Row],
-    differ: Sequence[Mismatch],
-    date: str | None,
-    sha256: str,
-) -> Path | None:
+def _save(result: Result, found: _Comparison, date: str | None, directory: Path) -> Path | None:
     """Keep what can be kept; None, and why, where nothing can."""
+    from llmdeploy.calibration.kept import CannotKeep, keep
+
+    try:
+        kept = _correction(result, found, date)
+        _tell_left_out(kept)
+        return keep(directory, kept)
+    except CannotKeep as reason:
+        _tell(f"error: nothing was saved: {reason}")
+        return None
+
+
+def _correction(result: Result, found: _Comparison, date: str | None) -> Correction:
+    """Return what is worth keeping. Raises CannotKeep."""
     from datetime import date as today
 
     import msgspec
 
     from llmdeploy import catalog
     from llmdeploy.calibration.corrections import correction
-    from llmdeploy.calibration.kept import CannotKeep, keep
+    from llmdeploy.calibration.kept import CannotKeep
     from llmdeploy.plan.parallelism import tensor_size
 
-    def nothing(why: str) -> None:
-        _tell(f"error: nothing was saved: {why}")
-
     assert result.spec is not None
-    model = result.spec.models[service.name]
-    pool = result.spec.gpus[service.gpus.pool]
+    service, boot = found.service, found.boot
+    model, pool = result.spec.models[service.name], result.spec.gpus[service.gpus.pool]
     gpu = catalog.gpu(pool.type) if pool.type else None
-    if differ:
-        nothing("the log is not of the plan as it is")
-    elif boot.failure is not None:
-        nothing("the engine did not start")
-    elif pool.resource is not None and "mig-" in pool.resource:
-        nothing("corrections are kept by the catalog's GPU, and the pool is of slices of one")
-    elif gpu is None:
-        nothing("corrections are kept by the catalog's GPU, and the pool has no `type`")
-    else:
-        try:
-            found = correction(
-                rows,
-                engine=service.engine,
-                version=service.engine_version,
-                gpu=gpu.id,
-                tensor=tensor_size(model),
-                pipeline=model.parallel.pipeline,
-                model=_id(model.source),
-                date=date or boot.date or today.today().isoformat(),
-                sha256=sha256,
-            )
-            if found is not None:
-                _tell_left_out(found)
-                return keep(Path(spec).parent, found)
-            nothing("there is no term that is both predicted and in the log")
-        except msgspec.ValidationError as reason:
-            nothing(f"it could not be read again: {reason}")
-        except CannotKeep as reason:
-            nothing(str(reason))
-    return None
+    if found.differ:
+        raise CannotKeep("the log is not of the plan as it is")
+    if boot.failure is not None:
+        raise CannotKeep("the engine did not start")
+    if pool.resource is not None and "mig-" in pool.resource:
+        raise CannotKeep("corrections are kept by the catalog's GPU, and the pool is of slices of one")
+    if gpu is None:
+        raise CannotKeep("corrections are kept by the catalog's GPU, and the pool has no `type`")
+    try:
+        kept = correction(
+            found.rows,
+            engine=service.engine,
+            version=service.engine_version,
+            gpu=gpu.id,
+            tensor=tensor_size(model),
+            pipeline=model.parallel.pipeline,
+            model=_id(model.source),
+            date=date or boot.date or today.today().isoformat(),
+            sha256=found.read.sha256,
+        )
+    except msgspec.ValidationError as reason:
+        raise CannotKeep(f"it could not be read again: {reason}") from None
+    if kept is None:
+        raise CannotKeep("there is no term that is both predicted and in the log")
+    return kept
 
 
 def _tell_left_out(found: Correction) -> None:
@@ -242,19 +249,12 @@ def _id(source: Source) -> str:
     return source.hub or source.path or (bento.hub_id if bento else None) or str(source.openllm)
 
 
-def _json(
-    service: Service,
-    boot: Boot,
-    read: StartLog,
-    rows: Sequence[Row],
-    differ: Sequence[Mismatch],
-    doubts: Sequence[Doubt],
-    kept: Path | None,
-) -> str:
+def _json(found: _Comparison, kept: Path | None) -> str:
     from msgspec.structs import asdict
 
     from llmdeploy.calibration.report import document
 
+    service, boot, read = found.service, found.boot, found.read
     log = {
         "engine": boot.engine,
         "version": boot.version,
@@ -267,7 +267,9 @@ def _json(
     }
     shown = {"model": service.name, "engine": service.engine, "engine_version": service.engine_version}
     saved = str(kept) if kept else None
-    return json.dumps({**shown, "log": log, **document(rows, differ, doubts), "saved": saved}, indent=2)
+    return json.dumps(
+        {**shown, "log": log, **document(found.rows, found.differ, found.doubts), "saved": saved}, indent=2
+    )
 
 
 def _print(service: Service, boot: Boot, rows: Sequence[Row], kept: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -26,6 +27,13 @@ FAILED = 3
 
 spec_argument = click.argument("spec", default="llm.yaml", type=click.Path(path_type=str), required=False)
 strict_option = click.option("--strict", is_flag=True, help="Make warnings fail.")
+format_option = click.option(
+    "--format",
+    type=click.Choice(["full", "concise", "json", "github"]),
+    default="full",
+    show_default=True,
+    help="How findings are printed.",
+)
 output_option = click.option(
     "-o",
     "--output",
@@ -190,11 +198,14 @@ def show(result: Result, format: Format = "full", *, to_stdout: bool = False) ->
     stream = sys.stdout if to_stdout else sys.stderr
     if not result.diagnostics and format != "json":
         return
-    from llmdeploy.diagnostics.render import render
+    from llmdeploy.diagnostics.render import document, render
 
-    text = render(
-        result.diagnostics, result.source, format, color=wants_color(stream), unchecked=unchecked(result)
-    )
+    if format == "json":
+        models = [{"model": name, "reason": why} for name, why in unchecked(result).items()]
+        found = document(result.diagnostics, result.source)
+        text = json.dumps({**found, "memory_not_checked": models}, indent=2)
+    else:
+        text = render(result.diagnostics, result.source, format, color=wants_color(stream))
     if text:
         click.echo(text.rstrip("\n"), err=not to_stdout, color=True)
 

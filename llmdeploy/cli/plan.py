@@ -62,11 +62,11 @@ def command(
 
 
 def _document(result: Result) -> dict[str, Any]:
-    from llmdeploy.diagnostics.render import render
+    from llmdeploy.diagnostics.render import document as findings_of
     from llmdeploy.plan.document import document
     from llmdeploy.show.covered import covered
 
-    findings = json.loads(render(result.diagnostics, result.source, "json"))
+    findings = findings_of(result.diagnostics, result.source)
     if result.plan is None:
         name = result.spec.name if result.spec else None
         return {"name": name, "services": [], "routes": [], **findings}

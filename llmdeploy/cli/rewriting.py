@@ -217,7 +217,6 @@ def _unmade(rewrites: Sequence[Rewrite], before: Result, stuck: CannotEdit | Non
 
 
 def _findings(result: Result) -> dict[str, Any]:
-    from llmdeploy.diagnostics.render import render
+    from llmdeploy.diagnostics.render import document
 
-    findings: dict[str, Any] = json.loads(render(result.diagnostics, result.source, "json"))
-    return findings
+    return document(result.diagnostics, result.source)

@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 @common.online_option
 @common.target_option
 @common.strict_option
-@click.option(
-    "--format",
-    type=click.Choice(["full", "concise", "json", "github"]),
-    default="full",
-    show_default=True,
-    help="How findings are printed.",
-)
+@common.format_option
 @click.option(
     "--with-engine",
     is_flag=True,

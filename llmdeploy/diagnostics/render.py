@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from llmdeploy.diagnostics.codes import Severity
@@ -12,7 +12,7 @@ from llmdeploy.diagnostics.place import locate, sort
 from llmdeploy.diagnostics.snippet import clean, snippet
 from llmdeploy.source import Source, Span
 
-__all__ = ["Format", "render", "sort"]
+__all__ = ["Format", "document", "render", "sort"]
 
 Format = Literal["full", "concise", "json", "github"]
 
@@ -22,20 +22,11 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE
 
 
 def render(
-    diagnostics: Sequence[Diagnostic],
-    source: Source,
-    format: Format = "full",
-    color: bool = False,
-    unchecked: Mapping[str, str] | None = None,
+    diagnostics: Sequence[Diagnostic], source: Source, format: Format = "full", color: bool = False
 ) -> str:
-    """Return the diagnostics in the order given; text without a line break at its end, empty for none.
-
-    `unchecked` are models whose memory no rule has looked at, with the reason; only a program's reader asks here.
-    """
+    """Return the diagnostics in the order given; text without a line break at its end, empty for none."""
     if format == "json":
-        models = [{"model": name, "reason": why} for name, why in (unchecked or {}).items()]
-        more = {} if unchecked is None else {"memory_not_checked": models}
-        return json.dumps({"diagnostics": [as_json(d, source) for d in diagnostics], **more}, indent=2)
+        return json.dumps(document(diagnostics, source), indent=2)
     if format == "github":
         return "\n".join(_github(d, source) for d in diagnostics)
     if format == "concise":
@@ -45,7 +36,12 @@ def render(
     return "\n\n".join("\n".join(_full(d, source, color)) for d in diagnostics)
 
 
-def as_json(diagnostic: Diagnostic, source: Source) -> dict[str, Any]:
+def document(diagnostics: Sequence[Diagnostic], source: Source) -> dict[str, Any]:
+    """Return what a program reads, to which a command may add its own."""
+    return {"diagnostics": [_as_json(each, source) for each in diagnostics]}
+
+
+def _as_json(diagnostic: Diagnostic, source: Source) -> dict[str, Any]:
     span = locate(diagnostic, source)
     return {
         "code": diagnostic.code,

@@ -1,4 +1,4 @@
-"""Did you mean?"""
+"""Did you mean? The one matcher of names, and its words."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def closest(written: str, names: Iterable[str], cutoff: float = 0.6) -> str | No
     return known[found[0]] if found else None
 
 
+def question(meant: str) -> str:
+    """Return the help that offers the name that was probably meant."""
+    return f"did you mean `{meant}`?"
+
+
 def listed(names: Iterable[str]) -> str:
     """Return names for a sentence: `a`, `b` or `c`."""
     quoted = [f"`{name}`" for name in names]
@@ -30,7 +35,7 @@ def did_you_mean(written: str, names: Iterable[str], further: str = "") -> str:
     meant = closest(written, names)
     if meant is not None:
         others = len(names) <= MANY and names != [meant]
-        help = f"did you mean `{meant}`?" + (f" legal: {listed(names)}" if others else "")
+        help = question(meant) + (f" legal: {listed(names)}" if others else "")
     else:
         help = f"write {listed(names)}" if names else "there is none yet"
     return help if not further else f"{help}{'' if help.endswith('?') else ';'} {further}"

@@ -10,7 +10,7 @@ from msgspec import Struct
 from llmdeploy.diagnostics.codes import CODES, Severity
 from llmdeploy.diagnostics.model import Diagnostic, has_errors
 from llmdeploy.diagnostics.place import locate
-from llmdeploy.diagnostics.suggest import closest
+from llmdeploy.diagnostics.suggest import closest, question
 from llmdeploy.source import Comment, Source
 
 _DIRECTIVE = r"#\s*llmdeploy:\s*(?P<verb>\S*)\s*(?P<rest>.*)"
@@ -99,7 +99,7 @@ def _cannot(comment: Comment, code: str) -> Diagnostic | None:
             comment, f"`{code}` is no warning, and only warnings can be waived", "remove the waiver"
         )
     meant = closest(code, CODES)
-    return _ld511(comment, f"there is no diagnostic `{code}`", f"did you mean `{meant}`?" if meant else None)
+    return _ld511(comment, f"there is no diagnostic `{code}`", question(meant) if meant else None)
 
 
 def _malformed(comment: Comment) -> Diagnostic:

@@ -25,7 +25,6 @@ def schema_errors(kind: str, document: Mapping[str, Any]) -> list[tuple[Where, s
     """Each fault as (path to it, what is wrong), sorted by path; `kind` is `compose` or `kubernetes`.
 
     A Kubernetes object without a vendored schema is a fault too: unchecked must not look like checked.
-    Ask `has_schema` first where other kinds are expected.
     """
     if kind == "compose":
         validator = _compose()
@@ -55,11 +54,6 @@ def _faults(validator: Validator, document: Mapping[str, Any]) -> Iterator[tuple
         # "Not valid under any of the given schemas" helps nobody: take the likeliest branch's fault.
         fault = best_match([error]) or error
         yield tuple(fault.absolute_path), fault.message
-
-
-def has_schema(document: Mapping[str, Any]) -> bool:
-    """Whether there is a schema for this Kubernetes object."""
-    return _object_kind(document) in _object_kinds()
 
 
 def _object_kind(document: Mapping[str, Any]) -> str:

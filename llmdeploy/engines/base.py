@@ -27,7 +27,7 @@ from llmdeploy.plan.model import (
 )
 
 if TYPE_CHECKING:
-    from llmdeploy.memory.model import Ledger, Question
+    from llmdeploy.memory.model import Calibration, Ledger, Question
 
 WEIGHTS = "/models"
 """Where every engine finds the Hub cache (`HF_HOME`)."""
@@ -57,6 +57,11 @@ class Repository(Struct, frozen=True):
 
     hub: str
     directory: str | None = None
+
+
+def argument(key: str) -> str:
+    """Return the name that a key of `engine_args` gives, in one of its spellings: `--max_num_seqs` is `max-num-seqs`."""
+    return key.lstrip("-").replace("_", "-")
 
 
 class Settings(Struct, frozen=True):
@@ -103,7 +108,7 @@ class Settings(Struct, frozen=True):
 
     def gives(self, flag: str) -> bool:
         """Tell whether `engine_args` has this flag, given without dashes."""
-        return any(key.lstrip("-").replace("_", "-") == flag for key in self.engine_args)
+        return any(argument(key) == flag for key in self.engine_args)
 
 
 class Lowered(Struct, frozen=True):
@@ -219,6 +224,20 @@ class Engine(Protocol):
         """
         ...
 
+    def calibration(self, version: str | None) -> Calibration:
+        """Return what a start of this version says of other plans; the newest where it is not known.
+
+        An engine of another package may lack this method.
+        """
+        ...
+
     def phases(self) -> tuple[Phase, ...]:
         """Return what a start takes beside reading the weights. An engine of another package may lack this method."""
         ...
+
+
+def calibration_of(engine: Engine, version: str | None) -> Calibration:
+    """Return what a start of an engine says of other plans, also where the engine does not say so itself."""
+    from llmdeploy.memory.model import Calibration
+
+    return engine.calibration(version) if hasattr(engine, "calibration") else Calibration()

@@ -11,7 +11,7 @@ from msgspec import Struct
 from llmdeploy.catalog.versions import judged_by
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.diagnostics.suggest import did_you_mean
-from llmdeploy.engines.base import Settings
+from llmdeploy.engines.base import Settings, argument
 from llmdeploy.engines.table import Setting, Table, field_of
 from llmdeploy.plan.model import Why
 
@@ -91,7 +91,7 @@ def _registered(row: Setting, settings: Settings, table: Table) -> tuple[str, ..
     from llmdeploy.catalog.flags import flag_table  # for parsers alone
 
     flags = flag_table(table.name)
-    plugged = any(key.lstrip("-").replace("_", "-").endswith("-plugin") for key in settings.engine_args)
+    plugged = any(argument(key).endswith("-plugin") for key in settings.engine_args)
     release = judged_by(settings.version, flags.versions, table.line) if flags else None
     if flags is None or plugged or release is None or row.flag is None:
         return ()

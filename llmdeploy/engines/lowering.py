@@ -14,6 +14,7 @@ from msgspec import Struct, convert
 from msgspec.structs import replace
 
 from llmdeploy.catalog import methods
+from llmdeploy.catalog.versions import within
 from llmdeploy.diagnostics import Diagnostic, Note
 from llmdeploy.emit.shell import join
 from llmdeploy.engines.base import WEIGHTS, Capability, Card, Lowered, Phase, Settings
@@ -23,7 +24,7 @@ from llmdeploy.engines.table import Table, load, probes_of
 from llmdeploy.plan.model import Download, Launch, Mount, MountKind, Probe, Probes
 
 if TYPE_CHECKING:
-    from llmdeploy.memory.model import Ledger, Question
+    from llmdeploy.memory.model import Calibration, Ledger, Question
 
 MOVING = r"(^|[-_.])(latest|nightly|main|master|dev|edge|stable)([-_.]|$)"
 
@@ -89,6 +90,16 @@ class TableEngine(Struct, frozen=True):
 
     def phases(self) -> tuple[Phase, ...]:
         return tuple(convert(row, Phase) for row in self.table.startup)
+
+    def calibration(self, version: str | None) -> Calibration:
+        from llmdeploy.memory.model import Calibration
+
+        rows = [
+            row
+            for row in self.table.calibration
+            if version is None or within(version, row.get("since"), row.get("until"))
+        ]
+        return convert(rows[-1], Calibration) if rows else Calibration()
 
     def card(self) -> Card:
         return Card(self.table.title, self.table.status)

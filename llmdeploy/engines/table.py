@@ -104,7 +104,7 @@ class Noted(Struct, frozen=True):
 class Table(Struct, frozen=True):
     """The whole of an `engine.yaml`, in its words; schemas/engine.schema.json says what each is for.
 
-    `limits` are rows of `engines.limits.Limits` for spans of releases, `startup` those of `engines.base.Phase`. `owned_flags` and `owned_env` have
+    `limits` are rows of `engines.limits.Limits` for spans of releases, `startup` those of `engines.base.Phase`, `calibration` those of `memory.model.Calibration`. `owned_flags` and `owned_env` have
     everything that the compiler decides, and what a user does instead.
     `args`, `env` and `download` are templates over the facts that `lowering` knows.
     """
@@ -131,6 +131,7 @@ class Table(Struct, frozen=True):
     earlier_probes: tuple[str, Mapping[str, str]] | None
     drain: Drain
     startup: tuple[Mapping[str, Any], ...]
+    calibration: tuple[Mapping[str, Any], ...]
     endpoints: tuple[Endpoint, ...]
     api: Api
     settings: Mapping[str, Setting]
@@ -206,6 +207,7 @@ def table(data: Mapping[str, Any], common: Mapping[str, Any]) -> Table:
         earlier_probes=_earlier(data.get("earlier_probes")),
         drain=Drain(**data["drain"]),
         startup=tuple({**row, "source": sources[row["source"]]} for row in data.get("startup", ())),
+        calibration=tuple(data.get("calibration", ())),
         endpoints=tuple(Endpoint(row["path"], Match(row["match"])) for row in data["endpoints"]),
         api=_api(data),
         settings=settings,

@@ -30,8 +30,8 @@ Shift = Annotated[float, Meta(ge=-LARGEST_GIB, le=LARGEST_GIB)]
 
 
 class Correction(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One calibrated start: `engine` at a `release` ("0.33", see `release`) on a `gpu` of the catalog, over `tensor` of them
-    in each of `pipeline` stages.
+    """One calibrated start: `engine` at a `release` ("0.33", see `Calibration.places`) on a `gpu` of the catalog, over `tensor`
+    of them in each of `pipeline` stages.
 
     `activation`, `nontorch` and `cuda_graphs` are GiB to add on every rank, `weights` is a factor. All but `nontorch` is
     of this `model` only. None: the log does not tell. `log` is the start of its SHA-256.
@@ -59,7 +59,7 @@ class Correction(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
         """Tell whether it says something of such a start: of another model, only what is not a model's own."""
         same = (self.engine, self.release, self.gpu, self.tensor, self.pipeline) == (
             start.engine,
-            release(start.engine, start.version),
+            start.release,
             start.gpu,
             start.tensor,
             start.pipeline,
@@ -80,19 +80,11 @@ class Start(Struct, frozen=True):
     """What a correction is asked about. What NCCL takes depends on how many GPUs share a layer, or hand it on."""
 
     engine: str
-    version: str | None
+    release: str
     gpu: str | None
     tensor: int
     pipeline: int
     model: str
-
-
-def release(engine: str, version: str | None) -> str:
-    """Return the part of a version within which an engine's memory does not change: 0.33 of vLLM 0.33.1.
-
-    SGLang counts in the third place what others count in the second.
-    """
-    return ".".join((version or "").removeprefix("v").split(".")[: 3 if engine == "sglang" else 2])
 
 
 def fitting(question: Question, corrections: Iterable[Correction]) -> Correction | None:
@@ -100,7 +92,7 @@ def fitting(question: Question, corrections: Iterable[Correction]) -> Correction
     split = question.split
     asked = Start(
         question.engine,
-        question.version,
+        question.calibration.release(question.version),
         question.card.id,
         split.tensor,
         split.pipeline,
@@ -164,6 +156,8 @@ def note(found: Correction, question: Question) -> str:
 
 def _rank(rank: Rank, found: Correction, question: Question, charged: Mapping[str, float]) -> Rank:
     deltas = found.shifts_for(question.model.id)
+    if not rank.cuda_graphs_gib:  # none are captured here, whatever they took where it was measured
+        deltas["cuda_graphs"] = 0.0
     if found.weights is not None and found.model == question.model.id:
         deltas["weights"] = rank.weights_gib * (found.weights - 1)
     sizes = {term: max(0.0, getattr(rank, f"{term}_gib") + delta) for term, delta in deltas.items()}
@@ -179,21 +173,17 @@ def _rank(rank: Rank, found: Correction, question: Question, charged: Mapping[st
 
 def _charged(question: Question, ledger: Ledger) -> Mapping[str, float]:
     """Return how much of a GiB of each term the KV pool loses."""
-    if question.kv_bytes is not None:
+    if question.kv_bytes is not None or ledger.pinned:
         return {}
-    if question.engine == "sglang":
-        # pool = free * fraction - weights; activations and graphs live in the rest
-        # (0.5.23, kv_cache_configurator.py, _profile_available_bytes).
-        return {"weights": 1.0, "nontorch": ledger.fraction or 1.0}
-    charged = {"weights": 1.0, "activation": 1.0, "nontorch": 1.0}
-    if question.version is None or _number(question.version) >= (0, 21):
-        charged["cuda_graphs"] = 1.0  # before, they came on top (gpu_worker.py: "default since v0.21.0")
+    charged = dict.fromkeys(question.calibration.loses, 1.0)
+    if question.calibration.of_free:
+        charged["nontorch"] = ledger.fraction or 1.0
     return charged
 
 
 def _usable(ledger: Ledger, question: Question, ranks: Sequence[Rank]) -> float | None:
-    """SGLang takes a share of what is free when it starts to load, and that is less by what is not PyTorch's."""
-    if question.engine != "sglang" or ledger.usable_gib is None:
+    """What is free when an engine starts to load is less by what is not PyTorch's."""
+    if not question.calibration.of_free or ledger.usable_gib is None:
         return ledger.usable_gib
     return ledger.usable_gib - (ranks[0].nontorch_gib - ledger.ranks[0].nontorch_gib)
 
@@ -203,17 +193,13 @@ def _of_the_pool(ledger: Ledger) -> bool:
     return ledger.reason is None or ledger.verdict is Verdict.TIGHT
 
 
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
-
-
 def _kv(ranks: Iterable[Rank]) -> float:
     return min(rank.kv_gib for rank in ranks)
 
 
 def _verdict(ledger: Ledger, margin: float | None, card_gib: float) -> Verdict:
     """Judge the new margin, unless it was something else that the equation held against the model."""
-    if margin is None or ledger.margin_gib is None or not _of_the_pool(ledger):
+    if margin is None or ledger.margin_gib in (None, margin) or not _of_the_pool(ledger):
         return ledger.verdict
     before, after = judge(ledger.margin_gib, card_gib), judge(margin, card_gib)
     if before is not ledger.verdict and after is Verdict.FITS:

@@ -9,7 +9,8 @@ class UnmodelledError(Exception):
     """An architecture, a scheme or a fact that no equation here knows.
 
     `rule` is the id that the reason begins with; the text is for people. The ids: architecture, config, quantization, dtype,
-    drafter (what a model is), card (what it runs on), split (how it is spread), and an engine's own: bento, engine.
+    drafter (what a model is), card (what it runs on), split (how it is spread), option (what `engine_args` or `env` say),
+    and an engine's own: bento, engine.
     """
 
     verdict = Verdict.UNKNOWN

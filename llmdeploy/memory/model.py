@@ -76,6 +76,21 @@ class Adapters(Struct, frozen=True):
     rank: int
 
 
+class Calibration(Struct, frozen=True):
+    """What a start of an engine says of other plans."""
+
+    places: int = 2
+    """How many numbers of a version name the releases between which its memory does not change: 0.33 of vLLM 0.33.1."""
+    loses: tuple[str, ...] = ("weights", "activation", "nontorch", "cuda_graphs")
+    """The terms that the KV pool makes room for: where one takes a GiB more than predicted, the pool has one less."""
+    of_free: bool = False
+    """The pool is a share of what is free before loading: of what is not PyTorch's, it loses that share only."""
+
+    def release(self, version: str | None) -> str:
+        """Return the part of a version within which its memory does not change."""
+        return ".".join((version or "").removeprefix("v").split(".")[: self.places])
+
+
 class Question(Struct, frozen=True):
     """One replica of one model on one kind of card, under one engine release.
 
@@ -113,7 +128,11 @@ class Question(Struct, frozen=True):
     """Multi-modal items of one prompt, by kind; None: the engine's default; all 0: language model only."""
     embed: bool = False
     options: Mapping[str, Any] | None = None
-    """Further settings that an engine's equation knows, by the name of their flag (`mamba-ssm-cache-dtype`)."""
+    """`engine_args`, in whatever spelling: what they change of the memory is the engine's to say."""
+    env: Mapping[str, str] | None = None
+    """Variables of the engine's environment."""
+    calibration: Calibration = Calibration()
+    """The engine's, for what was measured of it."""
     used_gib: float = 0.0
     """What other processes on the same card hold before this one starts."""
 
@@ -172,5 +191,7 @@ class Ledger(Struct, frozen=True):
     fraction: float | None = None
     kv_bytes_per_request: int | None = None
     """Of one request of `context`, on the tightest rank."""
+    pinned: bool = False
+    """The pool has a size of its own, whatever else is left."""
     notes: tuple[str, ...] = ()
     """What the reader must know of how sure this is: estimated weights (±25 %), a correction that was used."""

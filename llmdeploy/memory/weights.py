@@ -32,6 +32,8 @@ class Loading(Struct, frozen=True):
     pad_experts: tuple[int, int] = (1, 1)
     """MXFP4: an expert's slice is a multiple of these, intermediate and hidden."""
     tower: bool = True
+    whole_tower: bool = False
+    """Every rank has the vision tower whole."""
     absorb: bool = False
     """Latent attention: copies of kv_b_proj in the model's dtype, made after loading."""
     drafting: bool = False
@@ -228,7 +230,7 @@ class Cut(Struct, frozen=True):
         return out, into, count
 
     def tower(self, part: Part) -> float:
-        ranks = self.tensor if part.along in ("out", "in") else 1
+        ranks = self.tensor if part.along in ("out", "in") and not self.loading.whole_tower else 1
         return part.out * part.into * part.count * self.loading.width / ranks
 
     def padded(self, part: Part, format: Format, out: float, into: float) -> tuple[float, float]:

@@ -28,13 +28,8 @@ from llmdeploy.plan.model import (
 )
 from llmdeploy.plan.placement import Devices, host_memory, place, pool_of
 from llmdeploy.plan.reasons import driver
-from llmdeploy.plan.settings import (
-    ADAPTERS_DIR,
-    DRAFTER_DIR,
-    FILES_DIR,
-    MODEL_DIR,
-    settings_of,
-)
+from llmdeploy.plan.settings import MODEL_DIR, settings_of
+from llmdeploy.plan.values import ADAPTERS_DIR, DRAFTER_DIR, FILES_DIR
 from llmdeploy.spec.model import Model, Spec
 
 
@@ -94,30 +89,18 @@ def _service(
     model = context.spec.models[name]
     pool = context.pools[pool_of(context.spec, name) or ""]
     files, mounts = _files(context, name, model)
-    count = settings.gpu_count
-    if any(devices):
-        ids = "; ".join(",".join(replica) for replica in devices)
-        order = "without overlap" if model.gpus.share is None else "each share on the first with room for it"
-        why.append(Why("devices", ids, f"docker and Compose: in the order of llm.yaml, {order}"))
     after = context.seating(pool).earlier(name) if devices else ()
-    if after:
-        why.append(
-            Why("start", f"after {', '.join(after)}", "they share a card, and each looks what is free on it")
-        )
-    shm = shm_gib(count)
-    why.append(
-        Why("shm", f"{shm} GiB", f"for the exchange between {count} GPUs" if count > 1 else "for one worker")
-    )
+    why = [*why, *_host_why(model, devices, after, settings.gpu_count), *lowered.why]
     return Service(
         name=name,
         origin=settings.origin,
         engine=context.engine_of(name),
         engine_version=settings.version,
         launch=lowered.launch,
-        gpus=_gpus(pool, model, count, devices, driver(context.limits_of(name), model, pool)),
+        gpus=_gpus(pool, model, settings.gpu_count, devices, driver(context.limits_of(name), model, pool)),
         served_names=lowered.served_names or settings.values["served_names"],
         replicas=model.replicas,
-        shm_gib=shm,
+        shm_gib=shm_gib(settings.gpu_count),
         probes=lowered.probes,
         drain=lowered.drain,
         ready_timeout_s=settings.ready_timeout_s,
@@ -128,7 +111,7 @@ def _service(
         download=lowered.download,
         build=lowered.build,
         # The engine has the last word on a setting that both speak of.
-        why=tuple({reason.setting: reason for reason in (*why, *lowered.why)}.values()),
+        why=tuple({reason.setting: reason for reason in why}.values()),
         memory_gib=host_memory(context.spec, pool),
         structured_output=model.structured_output.is_on,
         prefix_caching=model.prefix_caching,
@@ -138,6 +121,20 @@ def _service(
         api=lowered.api,
         after=after,
     )
+
+
+def _host_why(model: Model, devices: Devices, after: tuple[str, ...], count: int) -> Iterator[Why]:
+    """Yield why these GPUs of a host, after whom, and how much shared memory."""
+    if any(devices):
+        ids = "; ".join(",".join(replica) for replica in devices)
+        order = "without overlap" if model.gpus.share is None else "each share on the first with room for it"
+        yield Why("devices", ids, f"docker and Compose: in the order of llm.yaml, {order}")
+    if after:
+        yield Why(
+            "start", f"after {', '.join(after)}", "they share a card, and each looks what is free on it"
+        )
+    exchange = f"for the exchange between {count} GPUs" if count > 1 else "for one worker"
+    yield Why("shm", f"{shm_gib(count)} GiB", exchange)
 
 
 def _gpus(pool: Hardware, model: Model, count: int, devices: Devices, driver: int | None) -> Gpus:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy.checks.context import Context
+from llmdeploy.engines.base import calibration_of
 from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Question, Split, Verdict
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Why
@@ -127,9 +128,11 @@ def question(context: Context, name: str, values: Mapping[str, Any], pool: Hardw
     held = context.seating(pool).held(name)
     plain = facts is None or facts.quantization in (None, "plain")
     adapters = model.adapters or {}
+    version = model.engine_version or engine.versions[0]
     return Question(
         engine=engine.name,
-        version=model.engine_version or engine.versions[0],
+        version=version,
+        calibration=calibration_of(engine, version),
         model=context.checkpoint(name),
         card=card(pool, host_memory(context.spec, pool)),
         split=Split(
@@ -153,7 +156,8 @@ def question(context: Context, name: str, values: Mapping[str, Any], pool: Hardw
         drafter=_drafter(context, name),
         items=values.get("multimodal"),
         embed=values.get("embed", False),
-        options={key.lstrip("-").replace("_", "-"): value for key, value in model.engine_args.items()},
+        options=model.engine_args,
+        env=model.env,
     )
 
 

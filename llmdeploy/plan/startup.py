@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Note
-from llmdeploy.engines.base import Phase
+from llmdeploy.engines.base import Phase, argument
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Startup, Why
 
@@ -48,9 +48,7 @@ def startup(context: Context, name: str, pool: Hardware) -> Startup:
     model = context.spec.models[name]
     # An engine of another package may say nothing of its start.
     phases: tuple[Phase, ...] = getattr(context.engines[context.engine_of(name)], "phases", tuple)()
-    given = {
-        key.lstrip("-").replace("_", "-") for key, value in model.engine_args.items() if value is not False
-    }
+    given = {argument(key) for key, value in model.engine_args.items() if value is not False}
     machine = Machine(
         pool.vendor, 0 if pool.is_cpu else model.gpus.count, frozenset(given), bool(model.adapters)
     )

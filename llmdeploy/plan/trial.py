@@ -125,6 +125,8 @@ class Trial:
         """Yield the errors and warnings of these models, but for what memory itself has to say."""
         few = {name: trial.spec.models[name] for name in trial.spec.models if name in (self.name, *mates)}
         reduced = replace(trial, spec=trial.spec.model_copy(update={"models": few}))
+        # Seated as all of the pool are.
+        reduced.seatings[self.pool.name] = trial.seating(trial.pools[self.pool.name])
         found = [*checks.check(reduced)]
         for name in few:
             settings, _, ledger = settings_of(trial, name, {})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdeploy.checks.context import Context
-from llmdeploy.plan.settings import CPU_FRACTION, settings_of
+from llmdeploy.plan.settings import settings_of
 from llmdeploy.plan.sizing import equation, longest, question
 from llmdeploy.plan.trial import WORTH_SAYING, Changes, Trial, room
+from llmdeploy.plan.values import CPU_FRACTION
 from llmdeploy.plan.ways_beside import larger_share, less_on_a_node, more_of_a_node, whole_cards
 from llmdeploy.plan.ways_of_splits import more_gpus, same_gpus
 

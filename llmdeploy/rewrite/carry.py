@@ -8,10 +8,11 @@ from typing import Any
 from llmdeploy.catalog.flags import Flag
 from llmdeploy.catalog.meanings import Meaning, Spelling, meanings, meanings_of
 from llmdeploy.diagnostics import Path
+from llmdeploy.engines.arguments.spelling import bare
 from llmdeploy.engines.table import Setting
 from llmdeploy.rewrite.convert import NoCounterpart, converted, text_of
 from llmdeploy.rewrite.fields import neutral, path_of
-from llmdeploy.rewrite.names import Named, bare, known, named
+from llmdeploy.rewrite.names import Named, known, named
 from llmdeploy.rewrite.report import Kind, shown
 from llmdeploy.rewrite.way import Way
 

@@ -6,7 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from llmdeploy.catalog.flags import Flag, flag_table
-from llmdeploy.catalog.meanings import meanings_of
+from llmdeploy.catalog.meanings import folded, meanings_of
 from llmdeploy.engines.table import Setting, Table
 from llmdeploy.rewrite.convert import text_of
 
@@ -44,7 +44,7 @@ def named(key: str, value: Any, table: Table) -> Named:
             if spelled is None:
                 continue
             full, word = _flag(spelled, True, table)
-            if _plain(full) == _plain(name):
+            if folded(full) == folded(name):
                 opposite = word is False and isinstance(value, bool)
                 found.append(Named(name, value, setting, not value if opposite else value))
                 break
@@ -79,11 +79,6 @@ def is_own(name: str, table: Table) -> bool:
     return name in flags.names() or known(_dashed(name), table) is not None
 
 
-def bare(name: str) -> str:
-    """Return a flag as a key of llm.yaml."""
-    return name.removeprefix("--")
-
-
 def _flag(key: str, value: Any, table: Table) -> tuple[str, Any]:
     """Return the full name; `--no-x: true` is `--x: false`."""
     spelling, dot, inner = key.partition(".")
@@ -97,7 +92,3 @@ def _flag(key: str, value: Any, table: Table) -> tuple[str, Any]:
 
 def _dashed(name: str) -> str:
     return "--" + name.lstrip("-").replace("_", "-").lower()
-
-
-def _plain(name: str) -> str:
-    return name.lstrip("-").replace("-", "_").lower()

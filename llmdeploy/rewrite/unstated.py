@@ -20,11 +20,11 @@ from llmdeploy.rewrite.way import Way
 
 def compiled_to(way: Way, before: Parser, after: Parser, compiled: Service | None) -> Iterator[Item]:
     """Yield what is no longer the same about the flags that the fields are compiled to."""
-    mine = {split(key) for key in way.entries("engine_args")}
+    mine = {(_full(name, before), inner) for name, inner in map(split, way.entries("engine_args"))}
     for flag, value in _words(way, compiled):
         name, inner = split(flag)
         was, now = before.find(name), after.find(name)
-        if was is None or mine & {(name, inner), (name, "")}:
+        if was is None or mine & {(was.flag.name, inner), (was.flag.name, "")}:
             continue
         field = _stated_by(way, flag, value)
         subject = f"`{'.'.join(field)}`, compiled to {flag}" if field else f"{flag}, which llmdeploy adds"
@@ -36,6 +36,11 @@ def compiled_to(way: Way, before: Parser, after: Parser, compiled: Service | Non
             yield from (replace(each, at=field) for each in found if each.kind is Kind.CHANGED)
 
 
+def _full(spelling: str, parser: Parser) -> str:
+    found = parser.find(spelling)
+    return found.flag.name if found else spelling
+
+
 def _stated_by(way: Way, flag: str, value: str) -> tuple[str, ...] | None:
     """Return the field of llm.yaml that a flag with this word comes from, where the model states it."""
     setting = named(flag, value, way.after).setting
@@ -44,7 +49,10 @@ def _stated_by(way: Way, flag: str, value: str) -> tuple[str, ...] | None:
 
 
 def _words(way: Way, compiled: Service | None) -> Iterator[tuple[str, str]]:
-    """Yield the flags on the command line, or the variables that stand for some, with their values."""
+    """Yield the flags on the command line, short forms too, or the variables that stand for some, with their values.
+
+    A value may begin with a dash, and is no flag that a parser knows.
+    """
     if compiled is None:
         return
     if way.after.engine_args == "environment":
@@ -54,7 +62,7 @@ def _words(way: Way, compiled: Service | None) -> Iterator[tuple[str, str]]:
         return
     words = compiled.launch.args
     for word, further in zip(words, (*words[1:], ""), strict=True):
-        if word.startswith("--"):
+        if word.startswith("-"):
             flag, _, value = word.partition("=")
             yield flag, value or further
 

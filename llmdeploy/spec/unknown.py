@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.diagnostics.model import Place
-from llmdeploy.diagnostics.suggest import MANY, closest, listed
+from llmdeploy.diagnostics.suggest import MANY, closest, listed, question
 from llmdeploy.spec.shape import Shape, at, fields
 from llmdeploy.spec.words import subject
 
@@ -26,7 +26,7 @@ def _advice(key: str, parent: Path, root: type[BaseModel]) -> str | None:
         return f"`{key}` belongs under {listed(below)}"
     meant = closest(key, names)
     if meant is not None:
-        return f"did you mean `{meant}`?"
+        return question(meant)
     for length in range(len(parent) - 1, -1, -1):
         if key in _keys(at(root, parent[:length])):
             above = f"`{subject(parent[:length])}`" if length else "the top of the file"

@@ -92,9 +92,6 @@ class Boot(Struct, frozen=True):
     def largest(self, term: str) -> float | None:
         return max(self.measures.get(term, {}).values(), default=None)
 
-    def smallest(self, term: str) -> float | None:
-        return min(self.measures.get(term, {}).values(), default=None)
-
 
 class StartLog(Struct, frozen=True):
     """A log, as far as it tells of starts. `boots` are by container (Compose and kubectl name it), in order."""

@@ -55,6 +55,7 @@ def outputs() -> dict[str, str]:
             for path in (
                 *PACKAGE.glob("engines/*/engine.yaml"),
                 *PACKAGE.glob("engines/*/memory.yaml"),
+                *PACKAGE.glob("engines/*/options.yaml"),
                 PACKAGE / "engines/common.yaml",
             )
         },

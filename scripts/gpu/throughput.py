@@ -1,13 +1,16 @@
 """One load on several ways to serve one model: the compiled command, vLLM's defaults and its recipe, in turns.
 
-The load is `vllm bench serve` with random prompts of fixed lengths. All servers import before the first is measured,
-so that nothing else runs beside one. A load begins when its server is ready, however long that compiled.
+All stand on the card at once, each with the same share of it and the same bytes of KV cache, and one is asked while
+the others are idle: so the turns are short, and nothing is compiled or loaded between them. The load is
+`vllm bench serve` with random prompts of fixed lengths.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
+import os
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +22,23 @@ import yaml
 from asked import Asked
 from msgspec import Struct
 
+from llmdeploy.runtime.runner import Child, stop
+
 _HEALTH = "/health"
-_IMPORTS_S = 300.0
+_IMPORTS_S = 200.0
 _READY_S = 240.0
-_LOAD_S = 300.0
-_PATIENCE = {"VLLM_ENGINE_READY_TIMEOUT_S": "3600"}
-"""It counts from the first line on, also while it waits for the card."""
+_LOAD_S = 240.0
+_PERIOD_S = 0.2
+# Imports what the client needs and waits for its turn, so that no time on the card goes to that.
+_CLIENT = """
+import sys, time, pathlib
+import vllm.benchmarks.serve
+from vllm.entrypoints.cli.main import main
+while not pathlib.Path(sys.argv[1]).exists():
+    time.sleep(0.05)
+sys.argv[1:] = sys.argv[2:]
+main()
+"""
 _FIGURES = (
     "duration",
     "completed",
@@ -43,86 +57,110 @@ _FIGURES = (
 
 class _Way(Struct, frozen=True):
     name: str
-    begun: boot.Begun
-    round: int
     argv: tuple[str, ...]
+    served: str
+    begun: boot.Begun
+
+
+class _Turn(Struct, frozen=True):
+    """A client that waits at its gate, and where it writes what it measured."""
+
+    way: _Way
+    round: int
+    client: Child
+    gate: Path
+    result: Path
 
 
 def run(asked: Asked, file: Path, rounds: range) -> None:
-    """Write OUT/throughput.jsonl, a line for each run as it ends."""
+    """Write OUT/throughput.jsonl, a line for each turn as it ends."""
     stated = yaml.safe_load(file.read_text(encoding="utf-8"))
     words = models.tokenizer(asked.engine, asked.work / "tokenizer")
     shape = models.config(stated["shape"], changed=stated.get("with"))
     model = models.write(asked.work / "model", shape, words)
     ran_on = machine.text(asked.engine, asked.version, asked.without)
-    order = [(turn, way) for turn in rounds for way in stated["ways"]]
-    begun = [_begin(way, turn, asked, model) for turn, way in order]
+    ways: list[_Way] = []
+    turns: list[_Turn] = []
     try:
-        for each in begun:
-            each.begun.at_gate(_IMPORTS_S)
-        for each in begun:
-            if asked.left_s() < _LOAD_S / 5:
-                print(f"{each.name}, round {each.round}: no time is left", flush=True)
-                break
-            found = _measured(each, stated["load"], asked, model)
-            line = {"way": each.name, "round": each.round, "argv": each.argv, **found, "on": ran_on}
+        ways += _begun(stated, asked, model)
+        turns += [_client(way, turn, stated["load"], asked, model) for turn in rounds for way in ways]
+        _until_ready(ways, asked)
+        for turn in turns:
+            found = _measured(turn, min(_LOAD_S, asked.left_s()))
+            line = {"way": turn.way.name, "round": turn.round, "argv": turn.way.argv, **found, "on": ran_on}
             with (asked.out / "throughput.jsonl").open("a", encoding="utf-8") as results:
                 results.write(json.dumps(line) + "\n")
             print({key: value for key, value in line.items() if key not in ("argv", "on")}, flush=True)
     finally:
-        for each in begun:
-            each.begun.end()
+        stop([*(turn.client for turn in turns), *(way.begun.child for way in ways)], 15)
 
 
-def _begin(way: dict[str, Any], turn: int, asked: Asked, model: Path) -> _Way:
-    log = asked.work / f"{way['name'].replace(' ', '-')}-{turn}.log"
-    if "model" in way:
-        service = compiled.service(way["model"], asked.work, asked.gpu, asked.version)
-        return _Way(
-            way["name"], boot.begin_service(service, asked.work, asked.engine, log), turn, service.launch.argv
-        )
-    port = boot.free_port()
-    argv = ("vllm", "serve", str(model), "--load-format", "dummy", *way["args"])
-    served = (*argv, "--host", "127.0.0.1", "--port", str(port))
-    return _Way(way["name"], boot.begin(served, _PATIENCE, port, asked.engine, log), turn, argv)
+def _begun(stated: dict[str, Any], asked: Asked, model: Path) -> list[_Way]:
+    """Begin them all. What is compiled says how many bytes of KV cache its share of the card leaves; the others get as many."""
+    service = compiled.service(stated["model"], asked.work, asked.gpu, asked.version)
+    argv = service.launch.argv
+    kv_bytes = argv[argv.index("--kv-cache-memory-bytes") + 1]
+    log = asked.work / "llmdeploy.log"
+    ours = boot.begin_service(service, asked.work, asked.engine, log)
+    found = [_Way("llmdeploy", argv, service.served_names[0], ours)]
+    for index, way in enumerate(stated["ways"]):
+        port = boot.free_port()
+        share = ("--gpu-memory-utilization", str(stated["share"]), "--kv-cache-memory-bytes", kv_bytes)
+        theirs = ("vllm", "serve", str(model), *way["args"], *share, "--load-format", "dummy")
+        where = ("--host", boot.HOST, "--port", str(port))
+        log = asked.work / f"way-{index}.log"
+        begun = boot.begin((*theirs, *where), {}, port, asked.engine, log)
+        found.append(_Way(way["name"], theirs, str(model), begun))
+    return found
 
 
-def _measured(way: _Way, load: dict[str, int], asked: Asked, model: Path) -> dict[str, Any]:
-    try:
-        ready_s = way.begun.ready(_HEALTH, min(_READY_S, asked.left_s()))
-        if ready_s is None:
-            return {"ready_s": None}
-        return {"ready_s": ready_s, **_loaded(way, load, asked, model)}
-    finally:
-        way.begun.end()
-
-
-def _loaded(way: _Way, load: dict[str, int], asked: Asked, model: Path) -> dict[str, Any]:
-    result = asked.work / "bench.json"
-    result.unlink(missing_ok=True)
+def _client(way: _Way, turn: int, load: dict[str, int], asked: Asked, model: Path) -> _Turn:
+    name = f"client-{way.begun.port}-{turn}"
+    gate, result = asked.work / f"{name}.gate", asked.work / f"{name}.json"
+    for old in (gate, result):
+        old.unlink(missing_ok=True)
+    numbers = {
+        "--random-input-len": load["input"],
+        "--random-output-len": load["output"],
+        "--num-prompts": load["prompts"],
+        "--max-concurrency": load["concurrency"],
+        "--seed": turn,
+    }
     argv = (
         *(
-            asked.engine / "vllm",
+            str(asked.engine / "python"),
+            "-c",
+            _CLIENT,
+            str(gate),
             "bench",
             "serve",
             "--base-url",
             way.begun.url,
-            "--model",
-            _served(way.begun),
         ),
-        *("--tokenizer", model, "--dataset-name", "random", "--ignore-eos", "--seed", str(way.round)),
-        *("--random-input-len", str(load["input"]), "--random-output-len", str(load["output"])),
-        *("--num-prompts", str(load["prompts"]), "--max-concurrency", str(load["concurrency"])),
-        *("--save-result", "--result-filename", result),
+        *("--model", way.served, "--tokenizer", str(model), "--dataset-name", "random", "--ignore-eos"),
+        *(word for flag, number in numbers.items() for word in (flag, str(number))),
+        *("--save-result", "--result-filename", str(result)),
     )
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=_LOAD_S)
-    if not result.exists():
-        return {"failed": (done.stdout + done.stderr)[-2000:]}
-    found = json.loads(result.read_text(encoding="utf-8"))
+    return _Turn(way, turn, Child(argv, os.environ, asked.work / f"{name}.log"), gate, result)
+
+
+def _until_ready(ways: Sequence[_Way], asked: Asked) -> None:
+    """Open all gates when all have imported; each has its own part of the card, and looks at no other's."""
+    for way in ways:
+        way.begun.at_gate(_IMPORTS_S)
+    for way in ways:
+        way.begun.gate.touch()
+    for way in ways:
+        took = way.begun.ready(_HEALTH, min(_READY_S, asked.left_s()))
+        print(f"{way.name}: {'not ready' if took is None else 'ready'}", flush=True)
+
+
+def _measured(turn: _Turn, limit_s: float) -> dict[str, Any]:
+    turn.gate.touch()
+    end = time.monotonic() + limit_s
+    while turn.client.status is None and time.monotonic() < end:
+        time.sleep(_PERIOD_S)
+    if not turn.result.exists():
+        return {"failed": turn.client.log.read_text(encoding="utf-8", errors="replace")[-2000:]}
+    found = json.loads(turn.result.read_text(encoding="utf-8"))
     return {key: found[key] for key in _FIGURES if key in found}
-
-
-def _served(begun: boot.Begun) -> str:
-    from llmdeploy.runtime.http import Client
-
-    return str(Client(begun.url).get("/v1/models").json()["data"][0]["id"])

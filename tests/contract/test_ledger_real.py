@@ -27,6 +27,16 @@ from llmdeploy.registry import ENGINES
 pytestmark = [pytest.mark.boots, pytest.mark.xdist_group("vllm-ledger")]
 
 SHAPES = ("mqa", "gqa", "window", "moe", "mla")
+# What `engine_args` change of the second of these, by a name.
+CHANGED: dict[str, dict[str, Any]] = {
+    "blocks": {"num-gpu-blocks-override": 40},
+    "smaller blocks": {"block-size": 32},
+    "few large blocks": {"block-size": 64, "num-gpu-blocks-override": 9},
+    "one layer": {"hf-overrides": {"num_hidden_layers": 1}, "load-format": "dummy"},
+    "short": {"hf-overrides.max_position_embeddings": 512},
+    "not eager": {"enforce-eager": False, "compilation-config.mode": 0},
+}
+CASES = (*SHAPES, *CHANGED)
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +46,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def services(folder: Path) -> dict[str, Service]:
-    return {shape: compiled(folder, shape) for shape in SHAPES}
+    changed = {case: compiled(folder, "gqa", args) for case, args in CHANGED.items()}
+    return {shape: compiled(folder, shape) for shape in SHAPES} | changed
 
 
 @pytest.fixture(scope="module")
 def held(folder: Path, services: dict[str, Service]) -> dict[str, dict[str, Any]]:
-    """What each engine holds, by the shape of its model."""
+    """What each engine holds, by the shape of its model, or by what is changed of it."""
     asked = [
-        [str(folder / shape) if word == "/model" else word for word in service.launch.argv]
-        for shape, service in services.items()
+        [
+            str(folder / (case if case in SHAPES else "gqa")) if word == "/model" else word
+            for word in service.launch.argv
+        ]
+        for case, service in services.items()
     ]
     done = subprocess.run(
         [engine_python(tiny.ENGINE), ROOT / "tests/support/inside_vllm.py"],
@@ -55,13 +69,14 @@ def held(folder: Path, services: dict[str, Service]) -> dict[str, dict[str, Any]
         env={**os.environ, "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_API_KEY": tiny.KEY},
     )
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert len(lines) == len(SHAPES), done.stderr[-4000:]
-    return dict(zip(SHAPES, lines, strict=True))
+    assert len(lines) == len(CASES), done.stderr[-4000:]
+    return dict(zip(CASES, lines, strict=True))
 
 
-def compiled(folder: Path, shape: str) -> Service:
+def compiled(folder: Path, shape: str, engine_args: dict[str, Any] | None = None) -> Service:
     spec = tiny.spec(source=f"./{shape}")
     spec["gpus"]["cpu"]["memory"] = "4GiB"
+    spec["models"]["tiny"]["engine_args"] |= engine_args or {}
     result = compile(
         yaml.safe_dump(spec), ["docker"], lambda parsed: gather(parsed, folder, folder / "out"), emit=False
     )
@@ -78,16 +93,16 @@ def weights(found: Ledger) -> float:
     return found.ranks[0].weights_gib * 2**30
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_the_cache_has_the_tokens_of_the_ledger(shape, services, held) -> None:
-    found = ledger(services[shape])
-    assert found.kv_tokens == held[shape]["kv_tokens"]
-    assert found.requests_at_context == held[shape]["at_once"]
+@pytest.mark.parametrize("case", CASES)
+def test_the_cache_has_the_tokens_of_the_ledger(case, services, held) -> None:
+    found = ledger(services[case])
+    assert found.kv_tokens == held[case]["kv_tokens"]
+    assert found.requests_at_context == held[case]["at_once"]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_the_weights_have_the_bytes_of_the_headers_ledger(shape, services, held) -> None:
-    assert weights(ledger(services[shape])) == held[shape]["weights"]
+@pytest.mark.parametrize("case", CASES)
+def test_the_weights_have_the_bytes_of_the_headers_ledger(case, services, held) -> None:
+    assert weights(ledger(services[case])) == held[case]["weights"]
 
 
 @pytest.mark.parametrize("shape", SHAPES)

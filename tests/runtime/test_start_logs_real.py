@@ -32,9 +32,9 @@ def test_vllm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert boot.settings["max_model_len"] == "256"
         argv = service.launch.argv
         pool = int(argv[argv.index("--kv-cache-memory-bytes") + 1]) / 2**30
-        assert boot.smallest("kv") == pytest.approx(pool, abs=0.01)
-        tokens, at_once = boot.smallest("kv_tokens"), boot.smallest("concurrency")
-        assert tokens and at_once and tokens == pytest.approx(at_once * 256)
+        assert least(boot, "kv") == pytest.approx(pool, abs=0.01)
+        tokens, at_once = least(boot, "kv_tokens"), least(boot, "concurrency")
+        assert tokens == pytest.approx(at_once * 256)
         assert boot.largest("init_s") is not None
 
 
@@ -45,9 +45,13 @@ def test_sglang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert boot.ready and boot.failure is None
         assert mismatches(service, None, boot) == []
         assert boot.settings["context_length"] == "256"
-        assert boot.smallest("kv_tokens") == 2048
+        assert least(boot, "kv_tokens") == 2048
         assert boot.measures.keys() >= {"weights", "free", "kv", "load_s", "init_s"}
         assert boot.date is not None
+
+
+def least(boot: Boot, term: str) -> float:
+    return min(boot.measures[term].values())
 
 
 @contextmanager

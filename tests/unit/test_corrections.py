@@ -13,9 +13,10 @@ from support import specs
 
 from llmdeploy import compile
 from llmdeploy.catalog import configs, gpu
+from llmdeploy.engines.base import calibration_of
 from llmdeploy.facts import calibration
 from llmdeploy.facts.gather import CALIBRATION, gather
-from llmdeploy.memory.corrections import Correction, corrected, fitting, release
+from llmdeploy.memory.corrections import Correction, corrected, fitting
 from llmdeploy.memory.model import Card, Ledger, Model, Question, Split, Verdict
 from llmdeploy.registry import ENGINES
 
@@ -25,7 +26,7 @@ LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
 def question(model: str = LLAMA, **changes: Any) -> Question:
     stated, card = configs.config(model), gpu("h100-sxm-80gb")
     assert stated and card and card.memory_gib
-    return Question(
+    asked = Question(
         **{
             "engine": "vllm",
             "version": "0.33.0",
@@ -36,6 +37,7 @@ def question(model: str = LLAMA, **changes: Any) -> Question:
             **changes,
         }
     )
+    return replace(asked, calibration=calibration_of(ENGINES[asked.engine], asked.version))
 
 
 def ledger(asked: Question) -> Ledger:
@@ -61,7 +63,11 @@ def test_the_sum_of_every_rank_stays_what_the_engine_takes(version, pipeline):
     """Of a release before 0.21, the graphs come on top."""
     asked = question(version=version, split=Split(tensor=2, pipeline=pipeline))
     found = correction(
-        release=release("vllm", version), weights=1.05, activation=0.3, nontorch=-0.2, cuda_graphs=0.4
+        release=asked.calibration.release(version),
+        weights=1.05,
+        activation=0.3,
+        nontorch=-0.2,
+        cuda_graphs=0.4,
     )
     after = corrected(ledger(asked), asked, [found])
     for rank in after.ranks:

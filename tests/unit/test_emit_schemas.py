@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from llmdeploy.emit.schemas import has_schema, schema_errors
+from llmdeploy.emit.schemas import schema_errors
 
 COMPOSE = {
     "name": "llm",
@@ -136,8 +136,9 @@ def test_null_is_a_slip():
 
 
 def test_knows_which_kinds_it_can_judge():
-    assert has_schema(ROUTE)
-    assert not has_schema({"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject"})
+    assert not schema_errors("kubernetes", ROUTE)
+    unknown = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject"}
+    assert schema_errors("kubernetes", unknown) == [((), "no schema for `keda.sh/v1alpha1/ScaledObject`")]
     with pytest.raises(ValueError, match="helm"):
         schema_errors("helm", {})
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+from support import specs
 
 from llmdeploy.catalog.flags import FlagTable
 from llmdeploy.engines.arguments import parser, spelling
+from llmdeploy.plan.model import Service
 from llmdeploy.registry import ENGINES
 from llmdeploy.rewrite import upgrade
 from llmdeploy.rewrite.report import Kind, Rewrite
@@ -42,6 +45,10 @@ CATALOG = {
             record(NEW, NEW, type="float", default=0.92),
         ],
         "--max-num-seqs": [record(OLD, OLD, default=256), record(NEW, NEW)],
+        "--tensor-parallel-size": [
+            record(OLD, OLD, aliases=["-tp"]),
+            record(NEW, NEW, aliases=["-tp"], deprecated="use another"),
+        ],
     },
 }
 
@@ -55,6 +62,22 @@ def catalog(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def upgraded(old: str = OLD, new: str = NEW, **stated: Any) -> Rewrite:
     return upgrade.plan("m", {"source": "a/b", **stated}, ENGINES["vllm"].table, (old, new))
+
+
+def compiled_to(*args: str) -> Service:
+    """Return what a model is compiled to that states `parallel.tensor: 2`, with these words for it."""
+    model = {"source": "Qwen/Qwen3-8B", "gpus": 2, "context": 4096}
+    data = {
+        "version": 1,
+        "name": "p",
+        "gpus": {"h100": {"type": "h100-sxm-80gb", "count": 2}},
+        "models": {"m": model},
+        "routes": [{"path": "/m", "model": "m"}],
+    }
+    plan = specs.compiled(data, ("docker",), emit=False).plan
+    assert plan is not None
+    (service,) = plan.services
+    return replace(service, launch=replace(service.launch, args=args))
 
 
 def said(rewrite: Rewrite) -> list[tuple[Kind, str, str | None]]:
@@ -102,3 +125,20 @@ def test_defaults_that_matter_are_told_where_nothing_states_them() -> None:
     assert "max-num-seqs (not given): 256 → left to the engine" in subjects
     stated = upgraded(memory_fraction=0.8, engine_args={"max-num-seqs": 8})
     assert [item for item in stated.items if item.kind is Kind.DEFAULT] == []
+
+
+@pytest.mark.parametrize("flag", ["--tensor-parallel-size", "-tp"])
+def test_a_short_form_on_the_command_line_is_the_flag_itself(flag: str) -> None:
+    stated = {"source": "a/b", "parallel": {"tensor": 2}}
+    service = compiled_to("--seed", "-1", flag, "2")
+    rewrite = upgrade.plan("m", stated, ENGINES["vllm"].table, (OLD, NEW), service)
+    subject = f"`parallel.tensor`, compiled to {flag}"
+    assert said(rewrite) == [(Kind.CHANGED, subject, "use another")]
+
+
+@pytest.mark.parametrize("key", ["tensor-parallel-size", "-tp"])
+@pytest.mark.parametrize("flag", ["--tensor-parallel-size", "-tp"])
+def test_what_is_said_of_an_entry_is_not_said_again_of_its_flag(key: str, flag: str) -> None:
+    stated = {"source": "a/b", "engine_args": {key: 2}}
+    rewrite = upgrade.plan("m", stated, ENGINES["vllm"].table, (OLD, NEW), compiled_to(flag, "2"))
+    assert [subject for _, subject, _ in said(rewrite)] == [f"engine_args.{key}: 2"]

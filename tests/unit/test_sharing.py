@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support import specs
 
+from llmdeploy.checks.context import Context
 from llmdeploy.compiler import Result
+from llmdeploy.facts import Facts
 from llmdeploy.plan.hardware import hardware
 from llmdeploy.plan.model import Service
 from llmdeploy.plan.placement import layout
@@ -210,3 +213,15 @@ def test_a_larger_share_is_a_way_out() -> None:
     assert "`gpus.share: 0.4" in (found.help or "") or "`gpus.share: 0.5" in (found.help or "")
     larger = next(word for word in (found.help or "").split("`") if word.startswith("gpus.share"))
     assert codes({**models, "b": share(float(larger.split()[-1]), source=LARGE)}) == []
+
+
+def test_a_context_with_another_spec_seats_its_models_anew() -> None:
+    """Whoever asked before: seats are found once for a context, and never handed on."""
+    first, _ = parse(read(specs.yaml_of(spec({"a": share(0.4), "b": share(0.4)})))[0], {})
+    second, _ = parse(read(specs.yaml_of(spec({"b": share(0.4)})))[0], {})
+    assert first is not None and second is not None
+    context = Context(first, Facts(), hardware(first), {}, {})
+    (pool,) = context.pools.values()
+    assert context.seating(pool).earlier("b") == ("a",)
+    assert replace(context, spec=second).seating(pool).earlier("b") == ()
+    assert context.seating(pool).earlier("b") == ("a",)

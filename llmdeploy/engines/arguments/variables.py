@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from llmdeploy.catalog.flag_changes import all_changes, change
 from llmdeploy.diagnostics import Diagnostic, Note, Path, Place
-from llmdeploy.diagnostics.suggest import closest
+from llmdeploy.diagnostics.suggest import closest, question
 from llmdeploy.engines.arguments.changes import removal, source
 from llmdeploy.engines.arguments.parser import Parser, parser_of
 from llmdeploy.engines.arguments.values import fault
@@ -42,7 +42,7 @@ def _as_flag(name: str, text: str, path: Path, parser: Parser) -> Iterator[Diagn
         meant = closest(name, names, 0.85)
         if meant is not None:
             message = f"{parser.title} {parser.version} reads no `{name}`"
-            yield Diagnostic("LD516", message, path, f"did you mean `{meant}`?", place=Place.KEY)
+            yield Diagnostic("LD516", message, path, question(meant), place=Place.KEY)
         return
     value = text == "true" if flag.kind == "switch" and text in ("true", "false") else text
     if (found := fault(value, flag, parser.numbers)) is not None:
@@ -76,11 +76,11 @@ def _prefixed(name: str, path: Path, parser: Parser) -> Iterator[Diagnostic]:
     elif _LINK.fullmatch(name):
         help = "leave it out: Kubernetes sets such names for its Services, and llmdeploy turns that off"
     elif (meant := closest(name, known, 0.8)) is not None:
-        help = f"did you mean `{meant}`?"
+        help = question(meant)
     elif (meant := closest(name, _former(parser), 0.8)) is not None:
         row = change(parser.engine, meant)
         help, notes = (
-            f"did you mean `{meant}`? That is read no longer: {row.help if row else help}",
+            f"{question(meant)} That is read no longer: {row.help if row else help}",
             source(row),
         )
     yield Diagnostic("LD516", message, path, help, notes, place=Place.KEY)

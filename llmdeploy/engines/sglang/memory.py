@@ -14,12 +14,14 @@ from math import floor
 from msgspec import Struct
 from msgspec.structs import replace
 
+from llmdeploy.engines.sglang.options import PLAIN, Own, applied
+from llmdeploy.engines.sglang.pool import Budget, budget_of, storage_of
 from llmdeploy.memory.cards import traits
 from llmdeploy.memory.constants import Constants, constants
 from llmdeploy.memory.errors import UnmodelledError
-from llmdeploy.memory.kv import Storage, state_bytes, token_bytes
+from llmdeploy.memory.kv import Storage
 from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
-from llmdeploy.memory.scheme import WIDTHS
+from llmdeploy.memory.options import of_engine, traits_of
 from llmdeploy.memory.share import budget_gib, rounded
 from llmdeploy.memory.sizes import size as said
 from llmdeploy.memory.stage import CPU, Read, Stage, read, staged
@@ -36,22 +38,11 @@ class Taken(Struct, frozen=True):
     graph_batch: int
     traits: frozenset[str]
     rows: Constants
+    own: Own = PLAIN
+    """What `engine_args` and `env` say beside it."""
 
     def value(self, name: str) -> float:
         return self.rows.value(name, self.version, self.traits)
-
-
-class Tokens(Struct, frozen=True):
-    """A rank's pool: what a token takes, where layers with a window keep `ratio` of all tokens, and states."""
-
-    full: float
-    windowed: float
-    ratio: float
-    state: float
-
-    @property
-    def each(self) -> float:
-        return self.full + self.windowed * self.ratio
 
 
 @cache
@@ -62,10 +53,10 @@ def table() -> Constants:
 def memory(question: Question) -> Ledger:
     """Answer a question; what is not modelled comes back as UNKNOWN with its reason."""
     try:
-        known = read(question, host=True)
-        taken = settle(question, known)
-        storage = _storage(question, known)
-        stages = staged(question, known, _loading(question, known), storage)
+        question, own, known = _understood(question)
+        taken = settle(question, known, own)
+        storage = storage_of(question, known, own)
+        stages = staged(question, known, _loading(question, known, own), storage)
         if question.card.vendor == CPU:
             return _on_host(question, known, taken, stages)
     except UnmodelledError as stop:
@@ -73,7 +64,22 @@ def memory(question: Question) -> Ledger:
     return _answer(question, known, taken, stages, storage)
 
 
-def settle(question: Question, known: Read) -> Taken:
+def _understood(question: Question) -> tuple[Question, Own, Read]:
+    """Take in what `engine_args` and `env` say. `UnmodelledError` where that is more than the equation knows."""
+    if not question.options and not question.env:
+        return question, PLAIN, read(question, host=True)
+    from llmdeploy.engines.arguments.stated import (
+        said,
+    )  # who states none does not pay for the catalog of flags
+
+    stated = said(question, __package__)
+    question, own = applied(question, stated)
+    known = read(question, host=True)
+    of_engine(__package__).check(stated, traits_of(question, known))
+    return question, own, known
+
+
+def settle(question: Question, known: Read, own: Own = PLAIN) -> Taken:
     """Decide what llm.yaml leaves to the engine."""
     rows, split, size = table(), question.split, question.card.memory_gib
     version = question.version or rows.newest
@@ -91,8 +97,9 @@ def settle(question: Question, known: Read) -> Taken:
         raise UnmodelledError("config", "config.json states no context, and neither does the question")
     batch = question.batch_tokens or rows.whole("batch_tokens", version, has)
     graphs = rows.whole("graph_batch", version, has)
-    graphs = 0 if question.eager else min(graphs, question.concurrency or graphs)
-    return Taken(version, context, batch, graphs, frozenset(has), rows)
+    # What is stated stands, whatever runs at once (handle_gpu_memory_settings).
+    graphs = min(graphs, question.concurrency or graphs) if own.graph_batch is None else own.graph_batch
+    return Taken(version, context, batch, 0 if question.eager else graphs, frozenset(has), rows, own)
 
 
 def fraction(question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...]) -> float:
@@ -109,7 +116,9 @@ def fraction(question: Question, known: Read, taken: Taken, stages: tuple[Stage,
     reserved += question.split.tensor * question.split.pipeline / 8 * 1024
     reserved += taken.value("reserved_graph") * taken.graph_batch
     reserved += (
-        taken.value("reserved_latent") if known.shape.latent_heads is not None and not question.eager else 0
+        taken.value("reserved_latent")
+        if known.shape.latent_heads is not None and not question.eager and taken.own.prefill_graphs
+        else 0
     )
     reserved = max(reserved, taken.value("reserved_least"))
     share = round(1 - reserved / (question.card.memory_gib * 1024), 3)
@@ -138,7 +147,7 @@ def _graphs(taken: Taken, stage: Stage) -> float:
 def _on_host(question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...]) -> Ledger:
     """Answer for a CPU: what SGLang finds free on a node is not known, but that its own share is none of it can be."""
     share, node = fraction(question, known, taken, stages), question.card.memory_gib
-    if share > 0 or "mem-fraction-static" in (question.options or {}):
+    if share > 0 or taken.own.stated_share:
         raise UnmodelledError("card", "what is free on a node when SGLang starts is not known")
     ranks = []
     for stage in stages:
@@ -155,7 +164,7 @@ def _on_host(question: Question, known: Read, taken: Taken, stages: tuple[Stage,
     )
 
 
-def _loading(question: Question, known: Read) -> Loading:
+def _loading(question: Question, known: Read, own: Own) -> Loading:
     split = question.split
     return Loading(
         scheme=known.scheme,
@@ -165,6 +174,7 @@ def _loading(question: Question, known: Read) -> Loading:
         whole_experts=split.expert,
         pad_experts=(128, 256),
         tower=question.items is None or any(question.items.values()),
+        whole_tower=own.whole_tower,
         absorb=True,
         drafting=question.drafter is not None and question.drafter.method == "mtp",
         rope_width=4.0,  # srt/layers/rotary_embedding: fp32
@@ -179,54 +189,6 @@ def padding(vocab: int, ranks: int) -> int:
     return 64 if (vocab + 63) // 64 * 64 % ranks == 0 else 64 * ranks
 
 
-def _storage(question: Question, known: Read) -> Storage:
-    options = question.options or {}
-    stated = question.kv_dtype if question.kv_dtype != "auto" else known.scheme.kv_dtype
-    ssm = str(options.get("mamba-ssm-dtype", known.shape.ssm_dtype))
-    return Storage(
-        element=known.width if stated is None else float(WIDTHS.get(stated, 1)),
-        conv=known.width,
-        ssm=float(WIDTHS.get(ssm, 4)),
-        block=question.block_size or 1,
-        drafted=question.drafter.tokens if question.drafter is not None else 0,
-    )
-
-
-def _tokens(stage: Stage, question: Question, taken: Taken, storage: Storage) -> Tokens:
-    tensor = question.split.tensor
-    full = sum(token_bytes(c, tensor, storage) for c in stage.caches if c.kind in ("full", "latent"))
-    windowed = sum(token_bytes(c, tensor, storage) for c in stage.caches if c.kind in ("sliding", "chunked"))
-    state = sum(state_bytes(c, tensor, storage) for c in stage.caches if c.kind == "state")
-    if not full:  # one window for all layers is one pool
-        return Tokens(windowed, 0.0, 0.0, state)
-    return Tokens(full, windowed, taken.value("window_ratio"), state)
-
-
-class Budget(Struct, frozen=True):
-    """How one stage's ranks divide their share: GiB of states, and of tokens; how many requests have states."""
-
-    tokens: Tokens
-    states: float
-    kv: float
-    requests: int | None
-
-    @property
-    def fits(self) -> int:
-        """The tokens that the pool holds."""
-        return max(0, int(self.kv * GIB // self.tokens.each)) if self.tokens.each else 1 << 40
-
-
-def _budget(question: Question, taken: Taken, stage: Stage, storage: Storage, left: float) -> Budget:
-    held = _tokens(stage, question, taken, storage)
-    if not held.state:
-        return Budget(held, 0.0, left, None)
-    ratio, slots = taken.value("state_ratio"), taken.value("states_per_request")
-    states = max(0.0, left * ratio / (1 + ratio))
-    if question.concurrency is not None:
-        states = min(states, question.concurrency * slots * held.state / GIB)
-    return Budget(held, states, left - states, int(states * GIB // (held.state * slots)))
-
-
 def _answer(
     question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...], storage: Storage
 ) -> Ledger:
@@ -235,13 +197,15 @@ def _answer(
     budgets: list[Budget] = []
     for stage in stages:
         left = free * share - stage.weights_gib if question.kv_bytes is None else question.kv_bytes / GIB
-        budget = _budget(question, taken, stage, storage, left)
+        budget = budget_of(question, taken, stage, storage, left)
         lines = _lines(question, known, taken, stage, free, share, budget.kv, budget.states)
         budgets.append(budget)
-        ranks += [_rank(stage, rank, lines, left) for rank in range(question.split.tensor)]
+        ranks += [
+            _rank(stage, rank, lines, budget.states + budget.kv) for rank in range(question.split.tensor)
+        ]
     tightest = min(budgets, key=lambda budget: budget.fits)
     tokens = min(tightest.fits, 1 << 40)
-    margin = min(budget.kv - budget.tokens.each * taken.context / GIB for budget in budgets)
+    margin = min(budget.beyond(taken.context) for budget in budgets)
     verdict, reason = _judge(question, share, free, margin, ranks)
     running = _running(question, taken, tokens, [b.requests for b in budgets if b.requests is not None])
     return Ledger(
@@ -259,8 +223,16 @@ def _answer(
         fraction=round(share, 4),
         kv_bytes_per_request=int(tightest.tokens.each * taken.context),
         reason=reason,
-        notes=known.notes,
+        notes=(*known.notes, *taken.own.notes, *_cut(taken)),
     )
+
+
+def _cut(taken: Taken) -> tuple[str, ...]:
+    """Source: SGLang 0.5.23, srt/managers/tp_worker.py, max_req_len."""
+    most = taken.own.most_tokens
+    if most is None or most >= taken.context:
+        return ()
+    return (f"no request has more than {most} tokens: `max-total-tokens` is less than the context",)
 
 
 def _running(question: Question, taken: Taken, tokens: int, requests: list[int]) -> int:
@@ -312,6 +284,8 @@ def _lines(
     if states:
         lines.append(Line("kv", states, "Mamba Cache: the states of running requests"))
     rule = f"KV Cache: {share:.3f} of the {free:.2f} GiB that are free before loading, less the weights"
+    if taken.own.most_tokens is not None:
+        rule += f", and no more than {taken.own.most_tokens} tokens, as `max-total-tokens` says"
     return (*lines, Line("kv", kv, rule))
 
 

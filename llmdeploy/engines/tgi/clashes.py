@@ -36,12 +36,13 @@ def stated(settings: Settings) -> Mapping[str, Stated]:
 
 def whole_prefill(settings: Settings) -> str | None:
     """Return when a prompt must be read in one step, as the end of a sentence; None where it is read in chunks."""
-    if when := in_one_step(settings.vendor, "speculative" in settings.values):
-        return when
-    variables = stated(settings)
-    if (chunking := variables.get("PREFILL_CHUNKING")) and chunking.text.lower() not in ("1", "true"):
-        return f"with `PREFILL_CHUNKING: {chunking.text}`"
-    return "with `ATTENTION: paged`" if _attention(settings) == "paged" else None
+    chunking = stated(settings).get("PREFILL_CHUNKING")
+    return in_one_step(
+        settings.vendor,
+        "speculative" in settings.values,
+        chunking.text if chunking else None,
+        _attention(settings),
+    )
 
 
 def clashes(settings: Settings) -> Iterator[Diagnostic]:

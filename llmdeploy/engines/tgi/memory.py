@@ -1,7 +1,8 @@
-"""TGI's warm-up: it runs its largest prefill, and divides nine tenths of what is then free into blocks.
+"""TGI's warm-up: it runs its largest prefill, and divides what is then free, but for a tenth of the card, into blocks.
 
-Source: TGI 3.3.7, server/text_generation_server/models/flash_causal_lm.py (warmup). What the prefill took stays with
-PyTorch, and is not free; the blocks that it ran with are added again.
+Source: TGI 3.3.7, server/text_generation_server/models/flash_causal_lm.py (warmup) and utils/import_utils.py
+(get_cuda_free_memory: the tenth is of all memory, not of what is free). What the prefill took stays with PyTorch, and is not
+free; the blocks that it ran with are added again.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import json
 from functools import cache
 from importlib.resources import files
 
+from llmdeploy.engines.tgi.options import PLAIN, Own, applied
 from llmdeploy.engines.tgi.prefill import in_one_step
 from llmdeploy.memory.cards import traits
 from llmdeploy.memory.constants import Constants, constants
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.kv import Storage
 from llmdeploy.memory.model import Ledger, Line, Question, Rank
+from llmdeploy.memory.options import of_engine, traits_of
 from llmdeploy.memory.scheme import WIDTHS
 from llmdeploy.memory.share import budget_gib, rounded
 from llmdeploy.memory.sizes import size
@@ -34,16 +37,30 @@ def memory(question: Question) -> Ledger:
     try:
         known = read(question)
         _check(question, known)
+        own = _understood(question, known)
         stated = question.kv_dtype if question.kv_dtype != "auto" else None
         element = known.width if stated is None else float(WIDTHS.get(stated, 1))
         # Windows are not given back: a block table is as long as the request.
-        storage = Storage(element=element, block=question.block_size or 1, hybrid=False)
+        storage = Storage(element=element, block=question.block_size or own.block, hybrid=False)
         # layers/tensor_parallel.py: TensorParallelEmbedding and TensorParallelHead do not pad.
         loading = Loading(known.scheme, known.width, pad_vocab=1, expert_ranks=question.split.tensor)
         (stage,) = staged(question, known, loading, storage)
     except UnmodelledError as stop:
         return stop.ledger
-    return _answer(question, known, stage)
+    return _answer(question, known, stage, own)
+
+
+def _understood(question: Question, known: Read) -> Own:
+    """Take in what `engine_args` and `env` say. `UnmodelledError` where that is more than the equation knows."""
+    if not question.options and not question.env:
+        return PLAIN
+    from llmdeploy.engines.arguments.stated import (
+        said,
+    )  # who states none does not pay for the catalog of flags
+
+    stated = said(question, __package__)
+    of_engine(__package__).check(stated, traits_of(question, known))
+    return applied(stated)
 
 
 def _check(question: Question, known: Read) -> None:
@@ -67,13 +84,14 @@ def _fraction(question: Question, default: float) -> float:
     return rounded((budget_gib(question, question.share) + question.used_gib) / question.card.memory_gib)
 
 
-def _answer(question: Question, known: Read, stage: Stage) -> Ledger:
+def _answer(question: Question, known: Read, stage: Stage, own: Own) -> Ledger:
     rows, version, made, tensor = table(), question.version, known.shape, question.split.tensor
     has = traits(question.card, question.split)
     fraction = _fraction(question, rows.value("fraction", version))
     context = question.context or made.max_context or 0
     batch = question.batch_tokens or rows.whole("batch_tokens", version)
-    if question.batch_tokens is None and in_one_step(question.card.vendor, question.drafter is not None):
+    whole = in_one_step(question.card.vendor, question.drafter is not None, own.chunking, own.attention)
+    if question.batch_tokens is None and whole:
         batch = max(batch, context)
     wide = made.intermediate if made.moe is None else max(made.intermediate, made.moe.intermediate)
     peak = (
@@ -85,13 +103,16 @@ def _answer(question: Question, known: Read, stage: Stage) -> Ledger:
     total = question.card.memory_gib
     usable = total * fraction - beside - question.used_gib
     free = usable - stage.weights_gib - peak - warmed
-    room = rows.value("wiggle_room", version)
-    kv = free * room + warmed if question.kv_bytes is None else question.kv_bytes / GIB
+    room = rows.value("wiggle_room", version) if own.room is None else own.room
+    kept = total * fraction * (1 - room)
+    kv = max(free - kept, 0.0) + warmed if question.kv_bytes is None else question.kv_bytes / GIB
     lines = (
         *stage.weights,
         Line("activation", peak, f"the largest prefill: {batch} tokens (max_batch_prefill_tokens) [F]"),
         Line("nontorch", beside, "CUDA, NCCL and cuBLAS [M]"),
-        Line("kv", kv, f"KV-cache blocks: {room:g} of what is free after that prefill, and its own blocks"),
+        Line(
+            "kv", kv, f"KV-cache blocks: what is free after that prefill but for {kept:.1f} GiB, and its own"
+        ),
     )
     ranks = tuple(
         Rank(0, rank, stage.weights_gib, peak, beside, 0.0, kv, lines)
@@ -100,13 +121,12 @@ def _answer(question: Question, known: Read, stage: Stage) -> Ledger:
     )
     margin, reason = kv - context * each / GIB, None
     if question.kv_bytes is None and free < min(margin, 0.0):
-        margin, reason = (
-            free,
-            f"prefill: its largest prefill, of {batch} tokens, finds {size(-free)} too little",
-        )
+        margin = free
+        reason = f"prefill: its largest prefill, of {batch} tokens, finds {size(-free)} too little"
     elif question.kv_bytes is None:
         margin = min(margin, free)
-    tokens = max(0, int(kv * GIB // each)) if each else 0
+    block = stage.pool.storage.block
+    tokens = max(0, int(kv * GIB // each)) // block * block if each else 0
     return Ledger(
         judge(margin, total),
         margin_gib=margin,

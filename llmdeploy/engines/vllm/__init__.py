@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from llmdeploy.catalog.versions import order
 from llmdeploy.diagnostics import Diagnostic, Note
-from llmdeploy.engines.base import Adapter, Lowered, Settings, Speculation
+from llmdeploy.engines.base import Adapter, Lowered, Settings, Speculation, argument
 from llmdeploy.engines.flags import Speller, Words
 from llmdeploy.engines.lowering import TableEngine
 from llmdeploy.plan.model import Why
@@ -86,7 +86,7 @@ def _whole_prompts(settings: Settings) -> Iterator[Diagnostic]:
     if step is None or context is None or step >= context:
         return
     for key, value in settings.engine_args.items():
-        if (key.lstrip("-").replace("_", "-"), value) in _NO_CHUNKS:
+        if (argument(key), value) in _NO_CHUNKS:
             yield Diagnostic(
                 "LD309",
                 f"without chunked prefill vLLM reads a prompt in one step: `batch_tokens: {step}` cannot hold `context: {context}`",

@@ -34,14 +34,21 @@ def check(question: Question) -> None:
         raise UnmodelledError("card", "what vLLM leaves for a pool that is not pinned depends on the node")
 
 
-def rank(question: Question, known: Read, row: Row, stage: Stage, index: int, peak: tuple[Line, ...]) -> Rank:
-    """Return one rank's part of the node's memory."""
+def rank(
+    question: Question,
+    known: Read,
+    row: Row,
+    stage: Stage,
+    index: int,
+    peak: tuple[Line, ...],
+    kv: Line,
+) -> Rank:
+    """Return one rank's part of the node's memory, with the pool `kv`."""
     peak = tuple(replace(line, rule=f"{line.rule}, taken to be as on a GPU [A]") for line in peak)
     outside = (
         Line("nontorch", row.value, f"vLLM's processes [{row.label}]: {row.source}"),
         Line("nontorch", _packed(question, known, stage), _PACKED),
     )
-    kv = Line("kv", (question.kv_bytes or 0) / GIB, "the pool that --kv-cache-memory-bytes pins")
     beside, activation = sum(line.gib for line in outside), sum(line.gib for line in peak)
     lines = (*stage.weights, *peak, *outside, kv)
     return Rank(stage.index, index, stage.weights_gib, activation, beside, 0.0, kv.gib, lines)

@@ -14,17 +14,19 @@ from msgspec import Struct
 
 from llmdeploy.catalog.versions import within
 from llmdeploy.engines.vllm import host
+from llmdeploy.engines.vllm.offload import offloaded
+from llmdeploy.engines.vllm.options import PLAIN, Own, applied
+from llmdeploy.engines.vllm.pool import has_pinned, held, pinned, usable
 from llmdeploy.engines.vllm.profile import activation, graphs
 from llmdeploy.memory.cards import traits
 from llmdeploy.memory.constants import Constants, constants
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.kv import Pool, Storage
-from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
+from llmdeploy.memory.model import Ledger, Line, Question, Rank
+from llmdeploy.memory.options import of_engine, traits_of
 from llmdeploy.memory.scheme import WIDTHS
 from llmdeploy.memory.share import budget_gib, rounded
-from llmdeploy.memory.sizes import size
 from llmdeploy.memory.stage import CPU, Read, Stage, read, staged
-from llmdeploy.memory.verdict import judge
 from llmdeploy.memory.weights import GIB, Loading
 
 
@@ -38,9 +40,23 @@ class Taken(Struct, frozen=True):
     batch_tokens: int
     traits: frozenset[str]
     rows: Constants
+    own: Own = PLAIN
+    """What `engine_args` and `env` say beside it."""
 
     def value(self, name: str) -> float:
         return self.rows.value(name, self.version, self.traits)
+
+    @property
+    def charged(self) -> bool:
+        """Whether the cache gives way to the graphs."""
+        stated = self.own.graphs.charged
+        return self.value("graphs_charged") > 0 if stated is None else stated
+
+    @property
+    def batches(self) -> int:
+        """Batches that are scheduled and not done, beside one for each further stage."""
+        overlapping = self.own.overlapping
+        return int(self.value("batches")) if overlapping is None else 1 + overlapping
 
     @property
     def v0(self) -> bool:
@@ -56,12 +72,12 @@ def table() -> Constants:
 def memory(question: Question) -> Ledger:
     """Answer a question; what is not modelled comes back as UNKNOWN with its reason."""
     try:
-        known = read(question, host=True)
+        question, own, known = _understood(question)
         if question.card.vendor == CPU:
             host.check(question)
-        taken = settle(question, known)
+        taken = settle(question, known, own)
         loading, storage = _loading(question, known, taken), _storage(question, known, taken)
-        stages = staged(question, known, loading, storage)
+        stages = offloaded(staged(question, known, loading, storage), question, known, loading, own)
     except UnmodelledError as stop:
         return stop.ledger
     ranks = [
@@ -73,22 +89,40 @@ def memory(question: Question) -> Ledger:
     return _answer(question, known, taken, stages, ranks)
 
 
-def settle(question: Question, known: Read) -> Taken:
+def _understood(question: Question) -> tuple[Question, Own, Read]:
+    """Take in what `engine_args` and `env` say. `UnmodelledError` where that is more than the equation knows."""
+    if not question.options and not question.env:
+        return question, PLAIN, read(question, host=True)
+    from llmdeploy.engines.arguments.stated import (
+        said,
+    )  # who states none does not pay for the catalog of flags
+
+    stated = said(question, __package__)
+    question, own = applied(question, stated)
+    known = read(question, host=True)
+    of_engine(__package__).check(stated, traits_of(question, known))
+    return question, own, known
+
+
+def settle(question: Question, known: Read, own: Own = PLAIN) -> Taken:
     """Decide what llm.yaml leaves to the engine."""
     rows, made = table(), known.shape
     version = question.version or rows.newest
     has = set(traits(question.card, question.split))
     has |= {"moe"} if made.moe else set()
-    if made.family == "gpt-oss" and _triton(question, version):
+    if made.family == "gpt-oss" and _triton(question, version, own):
         has.add("triton")
     context = question.context or made.max_context
     if context is None:
         raise UnmodelledError("config", "config.json states no context, and neither does the question")
     # On a CPU, defaults grow with the ranks (engine/arg_utils.py, get_batch_defaults).
     times = question.split.tensor * question.split.pipeline if question.card.vendor == CPU else 1
+    times *= own.times
     batch = question.batch_tokens or times * rows.whole("batch_tokens", version, has)
     if within(version, None, "0.8") and question.batch_tokens is None and context <= 32768:
         batch = max(context, batch)  # V0 does not chunk prompts up to this length
+    if not own.chunked and question.batch_tokens is None:
+        batch = max(context, batch)  # engine/arg_utils.py, _set_default_max_num_seqs_and_batched_tokens_args
     return Taken(
         version,
         _fraction(question, version, rows, frozenset(has)),
@@ -97,6 +131,7 @@ def settle(question: Question, known: Read) -> Taken:
         batch,
         frozenset(has),
         rows,
+        own,
     )
 
 
@@ -110,11 +145,10 @@ def _fraction(question: Question, version: str, rows: Constants, has: frozenset[
     return rounded(within / question.card.memory_gib)
 
 
-def _triton(question: Question, version: str) -> bool:
+def _triton(question: Question, version: str, own: Own) -> bool:
     """Tell whether experts in MXFP4 have Triton's layout, and no workspace."""
-    backend = (question.options or {}).get("moe-backend")
-    if backend is not None:
-        return bool(backend == "triton")
+    if own.moe_backend is not None:
+        return own.moe_backend == "triton"
     return question.card.capability == "9.0" and table().value("mxfp4_triton", version) > 0
 
 
@@ -128,6 +162,7 @@ def _loading(question: Question, known: Read, taken: Taken) -> Loading:
         whole_experts=split.expert,
         pad_experts=(int(taken.value("mxfp4_inner")), int(taken.value("mxfp4_hidden"))),
         tower=question.items is None or any(question.items.values()),
+        whole_tower=taken.own.whole_tower,
         absorb=True,
         drafting=question.drafter is not None and question.drafter.method == "mtp",
         rope_width=known.width,
@@ -137,7 +172,6 @@ def _loading(question: Question, known: Read, taken: Taken) -> Loading:
 
 
 def _storage(question: Question, known: Read, taken: Taken) -> Storage:
-    options = question.options or {}
     own = known.scheme.kv_dtype if taken.value("cache_as_checkpoint") else None
     stated = question.kv_dtype if question.kv_dtype != "auto" else own
     element = known.width if stated is None else float(WIDTHS.get(stated, 1))
@@ -146,12 +180,12 @@ def _storage(question: Question, known: Read, taken: Taken) -> Storage:
         element=element,
         latent={"fp8_ds_mla": 656.0, "nvfp4_ds_mla": 352.0}.get(stated or ""),
         conv=known.width,
-        ssm=float(WIDTHS.get(str(options.get("mamba-ssm-cache-dtype", known.shape.ssm_dtype)), known.width)),
+        ssm=float(WIDTHS.get(taken.own.ssm_dtype or known.shape.ssm_dtype, known.width)),
         block=_block(question, known, taken),
         align=128 if known.shape.latent_heads is not None else 16,
         drafted=question.drafter.tokens if question.drafter is not None else 0,
         aligned_states=aligned,
-        hybrid=not taken.v0 and options.get("disable-hybrid-kv-cache-manager") is not True,
+        hybrid=not taken.v0 and taken.own.hybrid,
     )
 
 
@@ -165,20 +199,17 @@ def _rank(question: Question, known: Read, taken: Taken, stage: Stage, rank: int
     requested = question.card.memory_gib * taken.fraction
     sampling = stage.last and not question.embed and (rank == 0 or not taken.v0)
     peak = activation(question, known, taken, stage, sampling)
-    if question.card.vendor == CPU:
-        return host.rank(
-            question, known, taken.rows.row("nontorch", taken.version, taken.traits), stage, rank, peak
-        )
     row = taken.rows.row("nontorch", taken.version, taken.traits)
+    kv = pinned(question, taken, stage)
+    if kv is not None and question.card.vendor == CPU:
+        return host.rank(question, known, row, stage, rank, peak, kv)
     beside = Line(
         "nontorch", row.value, f"what CUDA's libraries take beside PyTorch [{row.label}]: {row.source}"
     )
     drawn = graphs(question, taken, stage)
-    charged = drawn.gib if taken.value("graphs_charged") else 0.0
+    charged = drawn.gib if taken.charged else 0.0
     act = sum(line.gib for line in peak)
-    if question.kv_bytes is not None:
-        kv = Line("kv", question.kv_bytes / GIB, "the pool that `kv_bytes` pins, whatever the share")
-    else:
+    if kv is None:
         left = requested - stage.weights_gib - act - row.value - charged
         share = f"{taken.fraction:g} of {question.card.memory_gib:g} GiB"
         kv = Line("kv", left, f"Available KV cache memory: {share}, less the lines above")
@@ -190,7 +221,7 @@ def _answer(
     question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...], ranks: list[Rank]
 ) -> Ledger:
     copies = max(question.split.decode_context, 1)
-    in_flight = taken.batch_tokens * (int(taken.value("batches")) + question.split.pipeline - 1)
+    in_flight = taken.batch_tokens * (taken.batches + question.split.pipeline - 1)
     needs = [stage.pool.blocks_of(-(-taken.context // copies), in_flight) for stage in stages]
     blocks, tightest = min((_blocks(rank, stages[rank.stage]), rank.stage) for rank in ranks)
     pool, need = stages[tightest].pool, needs[tightest]
@@ -204,12 +235,11 @@ def _answer(
     if on_host:
         verdict, margin, refusal = host.held(question, ranks, margin)
     else:
-        margin, refusal = _held(question, taken, ranks, margin)
-        verdict = Verdict.NO if refusal else judge(margin, question.card.memory_gib)
+        verdict, margin, refusal = held(question, taken, ranks, margin)
     return Ledger(
         verdict,
         margin_gib=margin,
-        usable_gib=_usable(question, taken, ranks),
+        usable_gib=usable(question, taken, ranks),
         ranks=tuple(ranks),
         kv_tokens=_printed(pool, blocks, at_once, taken, copies),
         requests_at_context=at_once,
@@ -221,17 +251,9 @@ def _answer(
         batch_tokens=taken.batch_tokens,
         fraction=None if on_host else taken.fraction,
         kv_bytes_per_request=int(need * pool.bytes_per_block),
-        notes=(*known.notes, *(host.notes(known) if on_host else ())),
+        pinned=has_pinned(question, taken),
+        notes=(*known.notes, *taken.own.notes, *(host.notes(known) if on_host else ())),
     )
-
-
-def _usable(question: Question, taken: Taken, ranks: list[Rank]) -> float:
-    """Return the share, or what a pinned pool and all beside it come to; of a node, all that it offers."""
-    if question.card.vendor == CPU:
-        return question.card.memory_gib
-    if question.kv_bytes is None:
-        return question.card.memory_gib * taken.fraction
-    return max(rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib for rank in ranks)
 
 
 def _printed(pool: Pool, blocks: int, at_once: float, taken: Taken, copies: int) -> int:
@@ -239,22 +261,6 @@ def _printed(pool: Pool, blocks: int, at_once: float, taken: Taken, copies: int)
     if len(pool.groups) > 1 and taken.value("printed_at_length"):
         return int(at_once * taken.context)
     return blocks // max(len(pool.groups), 1) * pool.block * copies
-
-
-def _held(question: Question, taken: Taken, ranks: list[Rank], margin: float) -> tuple[float, str | None]:
-    """Hold the margin to what the card has: what is free before vLLM starts, and all that a pinned pool stands beside."""
-    free = question.card.memory_gib - taken.value("context") - question.used_gib
-    if question.kv_bytes is not None:
-        taking = max(
-            rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib for rank in ranks
-        )
-        margin = min(margin, free - taking)
-    requested = question.card.memory_gib * taken.fraction
-    # Every GPU is asked at the start, whatever pool is pinned (request_memory).
-    if taken.v0 or free - requested >= min(margin, 0.0):
-        return margin, None
-    reason = f"free-memory: {size(free)} are free at the start, and vLLM asks for {size(requested)}"
-    return free - requested, reason
 
 
 def _blocks(rank: Rank, stage: Stage) -> int:

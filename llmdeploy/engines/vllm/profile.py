@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llmdeploy.engines.vllm.options import Graphs
 from llmdeploy.memory.model import Line, Question
 from llmdeploy.memory.stage import Read, Stage
 from llmdeploy.memory.weights import GIB
@@ -45,7 +46,8 @@ def activation(
     else:
         rule = f"a layer: {tokens} tokens (max_num_batched_tokens) × {wide} and {made.hidden} [F]"
     lines.append(Line("activation", max(picked, forward) / GIB, rule))
-    if made.vision and stage.first and (question.items is None or any(question.items.values())):
+    sees = question.items is None or any(question.items.values())
+    if made.vision and stage.first and sees and taken.own.profiled_items:
         lines.append(Line("activation", taken.value("vision"), "the vision tower, over the largest item [M]"))
     return tuple(lines)
 
@@ -54,12 +56,22 @@ def graphs(question: Question, taken: Taken, stage: Stage) -> Line:
     """Return what CUDA graphs take, for as many batch sizes as are captured."""
     if question.eager:
         return Line("cuda_graphs", 0.0, "no graphs: eager")
-    most = min(2 * taken.concurrency, int(taken.value("graphs_largest")))
-    sizes = _sizes(most)
+    own, usual = taken.own.graphs, int(taken.value("graphs_largest"))
+    sizes = _captured(own, min(2 * taken.concurrency, usual), taken.batch_tokens)
     full = taken.value("graphs_base") + taken.value("graphs_layer") * len(stage.layers)
-    size = max(taken.value("graphs_least"), full * sizes / _sizes(int(taken.value("graphs_largest"))))
-    when = "taken off the cache" if taken.value("graphs_charged") else "captured on top of the share"
-    return Line("cuda_graphs", size, f"graphs of {sizes} batch sizes, {when} [F]")
+    size = max(taken.value("graphs_least"), full * sizes / _sizes(usual) * own.kinds / 2)
+    when = "taken off the cache" if taken.charged else "captured on top of the share"
+    kind = "" if own.kinds == 2 else " and one kind, taken to be half of both [A]"
+    return Line("cuda_graphs", size, f"graphs of {sizes} batch sizes{kind}, {when} [F]")
+
+
+def _captured(own: Graphs, usual: int, tokens: int) -> int:
+    """Count the sizes that are captured: none has more than the tokens of a step."""
+    if own.sizes is not None:
+        return len({size for size in own.sizes if size <= tokens})
+    most = min(tokens, usual if own.largest is None else own.largest)
+    fine = min(most, 32)
+    return _sizes(most) + (fine - _sizes(fine) if own.fine else 0)
 
 
 def _sizes(most: int) -> int:

@@ -8,7 +8,6 @@ from llmdeploy.plan.model import Plan
 from llmdeploy.runtime.deploy.model import Deployment, Failed
 from llmdeploy.runtime.runner import Runner
 
-NAMES = ("docker", "compose", "kubernetes", "helm")
 CLUSTERS = ("kubernetes", "helm")
 """Those that a context of kubectl names the place of."""
 
