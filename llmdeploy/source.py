@@ -61,17 +61,28 @@ class Source(Struct, frozen=True, eq=False):
     comments: tuple[Comment, ...] = ()
 
     def locate(self, path: Path, place: Place = Place.VALUE) -> Span:
-        """Return where `path` stands; for an absent one, the key of the nearest mapping that is there."""
-        spans = self.spans.get(path)
+        """Return where `path` stands; for an absent one, the key of the nearest mapping that is there.
+
+        Below a single value nothing can stand: that value is then the short form of what is asked for (`gpus: 2`).
+        """
+        spans, asked = self.spans.get(path), path
         while spans is None and path:
-            path, place = path[:-1], Place.KEY
+            path = path[:-1]
             spans = self.spans.get(path)
+        if path != asked and not self._is_single(path):
+            place = Place.KEY
         if spans is None or not path:
             return Span(1, 1, 1, 1)
         key, value = spans
         empty = value[:2] == value[2:]
         # A block below its key is shown by the key: that is the line one looks for.
         return key if key and (place is Place.KEY or empty or value.line > key.line) else value
+
+    def _is_single(self, path: Path) -> bool:
+        value: Any = self.data
+        for step in path:
+            value = value[step]
+        return not isinstance(value, (dict, list, type(None)))
 
 
 def read(text: str, file: str = "llm.yaml") -> tuple[Source, list[Diagnostic]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from support.tools import engine_python
 from llmdeploy.cli import _COMMANDS, cli
 from llmdeploy.compiler import compile
 from llmdeploy.diagnostics.render import render
+from llmdeploy.memory.verdict import error_gib
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -85,6 +87,42 @@ def test_its_two_commands_are_targets_of_the_makefile_and_the_second_is_what_ci_
     makefile = (ROOT / "Makefile").read_text()
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in (first, second))
     assert f"make {second}" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_tight_is_as_wide_as_it_says() -> None:
+    assert "half a GiB or 1.5 % of a card, whichever is\nmore" in README
+    assert [error_gib(card) for card in (16, 100)] == [0.5, 1.5]
+
+
+def test_the_page_that_it_names_for_architecture_lists_the_keys_without_which_memory_is_not_known() -> None:
+    assert "(`llmdeploy explain LD359` shows the keys that it takes)" in README
+    page = (ROOT / "llmdeploy" / "diagnostics" / "explain" / "LD359.md").read_text(encoding="utf-8")
+    always = re.findall(r"`(\w+)`", page[page.index("`model_type`") : page.index(" always")])
+    remedy = yaml.safe_load(page[page.index("## Instead") :].split("```")[1].removeprefix("yaml"))
+    (model,) = remedy["models"].values()
+    keys = model["architecture"]
+    named = {"model_type", "architectures"}
+    assert set(always) <= keys.keys() and "max_position_embeddings" in page
+    for without in ({each} for each in {*always, "max_position_embeddings"} - named):
+        assert "LD359" in _codes(remedy, keys, without), without
+    assert "LD359" in _codes(remedy, keys, named)
+    assert "LD359" not in _codes(remedy, keys, {"architectures"}) | _codes(remedy, keys, {"model_type"})
+
+
+def _codes(data: Any, keys: dict[str, Any], without: set[str]) -> set[str]:
+    (name, model), *_ = data["models"].items()
+    left = {key: value for key, value in keys.items() if key not in without}
+    changed = {**data, "models": {name: {**model, "architecture": left}}}
+    return {each.code for each in compile(yaml.safe_dump(changed)).diagnostics}
+
+
+def test_a_replica_across_nodes_is_the_error_that_it_names() -> None:
+    assert "is an error (LD303)" in README
+    (text,) = blocks("yaml")
+    data = yaml.safe_load(text)
+    data["gpus"]["h100"] |= {"count": 2, "nodes": 4}
+    found = compile(yaml.safe_dump(data)).diagnostics
+    assert {each.code for each in found if each.severity == "error"} == {"LD303"}
 
 
 def test_examples_are_all_linked() -> None:

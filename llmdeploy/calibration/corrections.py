@@ -24,6 +24,7 @@ def correction(
     version: str,
     gpu: str,
     tensor: int,
+    pipeline: int,
     model: str,
     date: str,
     sha256: str,
@@ -42,7 +43,16 @@ def correction(
     if not shifts and factor is None:
         return None
     found = Correction(
-        engine, release_of(engine, version), gpu, tensor, model, date, sha256[:_LOG], weights=factor, **shifts
+        engine,
+        release_of(engine, version),
+        gpu,
+        tensor,
+        model,
+        date,
+        sha256[:_LOG],
+        weights=factor,
+        pipeline=pipeline,
+        **shifts,
     )  # fmt: skip
     # The bounds of the record are those of its reader; only a conversion minds them.
     return msgspec.convert(structs.asdict(found), Correction)

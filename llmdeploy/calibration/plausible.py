@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
@@ -77,6 +78,10 @@ def _most(service: Service, boot: Boot) -> float:
 
 def _why(term: str, value: float, most: float) -> str | None:
     least, upper, above = _bounds(term, most)
+    if math.isnan(value):
+        return "it is no number"
+    if math.isinf(value) and math.isinf(upper):
+        return "no figure is without end"
     if value < least:
         return "it cannot be less than nothing"
     if term in _COUNTED and value == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from typing import Any
 
 import click
@@ -43,7 +44,11 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
 
 def document(rows: Sequence[Row], differ: Sequence[Mismatch], doubts: Sequence[Doubt]) -> dict[str, Any]:
     return {
-        "implausible": [asdict(each) for each in doubts],
+        # JSON has no word for what is no number.
+        "implausible": [
+            {**asdict(each), "value": each.value if isfinite(each.value) else str(each.value)}
+            for each in doubts
+        ],
         "mismatches": [asdict(each) for each in differ],
         "terms": [
             {

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from llmdeploy import catalog
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic
 from llmdeploy.engines.base import calibration_of
 from llmdeploy.plan.parallelism import tensor_size
+from llmdeploy.plan.placement import pool_of
+
+if TYPE_CHECKING:
+    from llmdeploy.memory.corrections import Start
 
 _AGAIN = "start the model as it is now, and run `llmdeploy calibrate LOG --save`"
 
@@ -25,8 +30,9 @@ def check(context: Context) -> Iterator[Diagnostic]:
         return
     run = [what for name in context.spec.models if (what := _runs(context, name)) is not None]
     for each in context.facts.corrections:
-        if not any(each.holds_for(*what) for what in run):
-            cards = f"{each.tensor} × " if each.tensor > 1 else ""
+        if not any(each.holds_for(what) for what in run):
+            many = each.tensor * each.pipeline
+            cards = f"{many} × " if many > 1 else ""
             yield Diagnostic(
                 "LD532",
                 f"a start of {each.engine} {each.release} on {cards}`{each.gpu}` was calibrated, and no model runs so",
@@ -34,14 +40,18 @@ def check(context: Context) -> Iterator[Diagnostic]:
             )
 
 
-def _runs(context: Context, name: str) -> tuple[str, str, str | None, int] | None:
-    """Return the engine and release, GPU and tensor size of a model."""
+def _runs(context: Context, name: str) -> Start | None:
+    """Return what a correction is asked about for a model."""
+    from llmdeploy.memory.corrections import Start
+
     model = context.spec.models[name]
     engine = context.engine_of(name)
     pool = context.spec.gpus.get(model.gpus.pool or next(iter(context.spec.gpus)))
-    if engine not in context.engines or pool is None:
-        return None
+    hardware = context.pools.get(pool_of(context.spec, name) or "")
+    if engine not in context.engines or pool is None or hardware is None or hardware.sliced:
+        return None  # a slice is not the card that was measured
     gpu = catalog.gpu(pool.type) if pool.type else None
     version = model.engine_version or context.engines[engine].versions[0]
     release = calibration_of(context.engines[engine], version).release(version)
-    return engine, release, gpu.id if gpu else None, tensor_size(model)
+    known = context.checkpoint(name).id
+    return Start(engine, release, gpu.id if gpu else None, tensor_size(model), model.parallel.pipeline, known)

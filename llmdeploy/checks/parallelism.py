@@ -39,8 +39,9 @@ def check(context: Context) -> Iterator[Diagnostic]:
         facts, release = context.model_facts(name), release_of(context, name)
         if facts is None or release is None:
             continue
+        staged = context.engines[release.engine].takes("pipeline", release.version, release.pool.vendor)
         for finding in (
-            *_tensor(name, model, facts, release),
+            *_tensor(name, model, facts, release, staged=staged),
             *_experts(name, model, facts, release),
             *_stages(name, model, facts),
             *_vision(name, model, facts, release),
@@ -74,7 +75,10 @@ def _product(name: str, model: Model) -> Iterator[Diagnostic]:
     )
 
 
-def _tensor(name: str, model: Model, facts: ModelFacts, release: Release) -> Iterator[Diagnostic]:
+def _tensor(
+    name: str, model: Model, facts: ModelFacts, release: Release, *, staged: bool
+) -> Iterator[Diagnostic]:
+    """`staged`: the engine has pipeline stages."""
     size, spread = tensor_size(model), model.parallel.expert
     if size <= 1:
         return
@@ -83,14 +87,14 @@ def _tensor(name: str, model: Model, facts: ModelFacts, release: Release) -> Ite
     if found:
         what = f"{', '.join(found[:-1])} and {found[-1]}" if found[1:] else found[0]
         message = f"`{name}` has {what}: that does not divide over {size} tensor-parallel GPUs"
-        yield Diagnostic("LD302", message, _place(name, model), _legal(facts, release, size, spread))
+        yield Diagnostic("LD302", message, _place(name, model), _legal(facts, release, size, spread, staged))
     elif broken is not None:
         layer, features, unit = broken
         message = (
             f"over {size} tensor-parallel GPUs the {layer} weights of `{name}` have {features} features each, "
             f"no multiple of the {unit} that are quantized together"
         )
-        help = _legal(facts, release, size, spread)
+        help = _legal(facts, release, size, spread, staged)
         if layer == "MLP" and facts.experts and divides(facts, release.limits, size, spread=True):
             help += ", or hand the experts out whole with `parallel: {expert: true}`"
         yield Diagnostic("LD336", message, _place(name, model), help)
@@ -101,10 +105,11 @@ def _place(name: str, model: Model) -> Path:
     return ("models", name, "parallel", "tensor") if stated else ("models", name, "gpus")
 
 
-def _legal(facts: ModelFacts, release: Release, size: int, spread: bool) -> str:
+def _legal(facts: ModelFacts, release: Release, size: int, spread: bool, staged: bool) -> str:
     sizes = range(1, max(_LARGEST, size) + 1)
     legal = (str(n) for n in sizes if divides(facts, release.limits, n, spread=spread))
-    return f"tensor sizes that do: {', '.join(legal)}; or split by layers with `parallel.pipeline`"
+    layers = "; or split by layers with `parallel.pipeline`" if staged else ""
+    return f"tensor sizes that do: {', '.join(legal)}{layers}"
 
 
 def _experts(name: str, model: Model, facts: ModelFacts, release: Release) -> Iterator[Diagnostic]:

@@ -84,17 +84,17 @@ def _one_node(context: Context, pool: Hardware, models: list[str]) -> Iterator[D
                 yield Diagnostic(
                     "LD303",
                     f"`{name}` asks for {count} GPUs of `{pool.name}`, where a replica is one machine",
-                    ("models", name, "gpus"),
+                    ("models", name, "gpus", "count"),
                     help="set `count: 1`, or `replicas` for more machines",
-                    notes=(Note("the pool", ("gpus", pool.name)),),
+                    notes=(Note("the pool", ("gpus", pool.name, "count")),),
                 )
                 continue
             yield Diagnostic(
                 "LD303",
                 f"`{name}` needs {count} GPUs for one replica, one node of `{pool.name}` has {pool.count}",
-                ("models", name, "gpus"),
+                ("models", name, "gpus", "count"),
                 help=f"set `count` to {pool.count} or less; a replica across nodes is not supported yet",
-                notes=(Note("the pool", ("gpus", pool.name)),),
+                notes=(Note("the pool", ("gpus", pool.name, "count")),),
             )
 
 
@@ -106,9 +106,9 @@ def _one_slice(context: Context, pool: Hardware, models: list[str]) -> Iterator[
             yield Diagnostic(
                 "LD303",
                 f"`{name}` asks for {count} slices of `{pool.name}`, and no model spreads over MIG slices",
-                ("models", name, "gpus"),
+                ("models", name, "gpus", "count"),
                 help="set `count: 1` and take a larger slice, or `replicas` for more of them",
-                notes=(Note("the pool", ("gpus", pool.name)),),
+                notes=(Note("the pool", ("gpus", pool.name, "count")),),
             )
 
 
@@ -124,9 +124,9 @@ def _whole_pool(pool: Hardware, taken: dict[str, int], replicas: list[int]) -> I
             yield Diagnostic(
                 "LD303",
                 f"pool `{pool.name}` has {pool.total} GPU{'s' * (pool.total > 1)}, its models take {sum(taken.values())}: {each}",
-                ("models", name, "gpus"),
+                ("models", name, "gpus", "count"),
                 help=f"give the pool more (`count` × `nodes`), or take {sum(taken.values()) - pool.total} from the models (`gpus.count` × `replicas`)",
-                notes=(Note("the pool", ("gpus", pool.name)),),
+                notes=(Note("the pool", ("gpus", pool.name, "count")),),
             )
             return
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from llmdeploy.checks.context import Context
 from llmdeploy.checks.placement import ONE_HOST
 from llmdeploy.diagnostics import Diagnostic, Path
+from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import MountKind, Plan
 from llmdeploy.plan.placement import demand, sharing
 from llmdeploy.targets.base import Feature
@@ -40,8 +41,8 @@ def needs(context: Context, plan: Plan) -> Iterator[tuple[Feature, Path, str]]:
         pool = context.pools[name]
         # A CPU node runs one replica of each model that names it.
         units = max(taken.values()) if pool.is_cpu else sum(taken.values())
-        if sharing(context.spec, name):
-            continue  # all on one node, or it has been said that they do not fit there
+        if sharing(context.spec, name) or _too_few(context, pool, taken):
+            continue  # all on one node, or no target has room for them, and that has been said
         if pool.nodes > 1 and units > pool.count:
             yield (
                 Feature.MANY_NODES,
@@ -49,6 +50,14 @@ def needs(context: Context, plan: Plan) -> Iterator[tuple[Feature, Path, str]]:
                 f"the models of `{name}` take {units} GPUs and one node has {pool.count}: run fewer, "
                 "or build for a cluster: `targets: {kubernetes: {}, helm: {}}`",
             )
+
+
+def _too_few(context: Context, pool: Hardware, taken: Mapping[str, int]) -> bool:
+    """Tell whether there are not enough for the models, on however many nodes (LD303)."""
+    if pool.is_cpu:
+        return False
+    most = max((context.spec.models[name].gpus.count for name in taken), default=0)
+    return most > pool.count or sum(taken.values()) > pool.total
 
 
 def check(context: Context, plan: Plan) -> Iterator[Diagnostic]:

@@ -208,6 +208,8 @@ def _correction(result: Result, found: _Comparison, date: str | None) -> Correct
         raise CannotKeep("the log is not of the plan as it is")
     if boot.failure is not None:
         raise CannotKeep("the engine did not start")
+    if pool.resource is not None and "mig-" in pool.resource:
+        raise CannotKeep("corrections are kept by the catalog's GPU, and the pool is of slices of one")
     if gpu is None:
         raise CannotKeep("corrections are kept by the catalog's GPU, and the pool has no `type`")
     try:
@@ -217,6 +219,7 @@ def _correction(result: Result, found: _Comparison, date: str | None) -> Correct
             version=service.engine_version,
             gpu=gpu.id,
             tensor=tensor_size(model),
+            pipeline=model.parallel.pipeline,
             model=_id(model.source),
             date=date or boot.date or today.today().isoformat(),
             sha256=found.read.sha256,

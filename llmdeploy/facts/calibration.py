@@ -62,7 +62,11 @@ def parse(text: str, name: str) -> tuple[tuple[Correction, ...], Fault | None]:
 def text(corrections: Iterable[Correction]) -> str:
     """Return the file that holds these, in an order that does not depend on when they were made."""
     rows = [
-        {key: value for key, value in structs.asdict(each).items() if value is not None}
+        {
+            key: value
+            for key, value in structs.asdict(each).items()
+            if value is not None and (key, value) != ("pipeline", 1)
+        }
         for each in sorted(corrections, key=lambda each: each.key)
     ]
     return _HEAD + dump({"version": 1, "corrections": rows})

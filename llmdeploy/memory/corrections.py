@@ -12,7 +12,12 @@ from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
 from llmdeploy.memory.verdict import judge
 
 SHIFTED = ("activation", "nontorch", "cuda_graphs")
-"""Terms whose correction is a number of GiB, and holds for every model on that GPU and release."""
+"""Terms whose correction is a number of GiB."""
+COMMON = ("nontorch",)
+"""Of them those that are the GPU's and the release's own: of another model the rest says nothing, for its layers and its
+vocabulary are others."""
+BEGINNING = "calibrated from a start"
+"""Of the note by which a ledger says that it was corrected."""
 
 
 Words = Annotated[str, Meta(min_length=1)]
@@ -25,11 +30,11 @@ Shift = Annotated[float, Meta(ge=-LARGEST_GIB, le=LARGEST_GIB)]
 
 
 class Correction(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One calibrated start: `engine` at a `release` ("0.33", see `Calibration.places`) on a `gpu` of the catalog, over `tensor` of them.
+    """One calibrated start: `engine` at a `release` ("0.33", see `Calibration.places`) on a `gpu` of the catalog, over `tensor`
+    of them in each of `pipeline` stages.
 
-    `activation`, `nontorch` and `cuda_graphs` are GiB to add on every rank. `weights` is a factor, and of this
-    `model` only: what its checkpoint weighs says nothing of another. None: the log does not tell. `log` is the
-    start of its SHA-256.
+    `activation`, `nontorch` and `cuda_graphs` are GiB to add on every rank, `weights` is a factor. All but `nontorch` is
+    of this `model` only. None: the log does not tell. `log` is the start of its SHA-256.
     """
 
     engine: Words
@@ -43,27 +48,57 @@ class Correction(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     activation: Shift | None = None
     nontorch: Shift | None = None
     cuda_graphs: Shift | None = None
+    pipeline: Annotated[int, Meta(ge=1)] = 1
 
     @property
-    def key(self) -> tuple[str, str, str, int, str]:
+    def key(self) -> tuple[str, str, str, int, int, str]:
         """What it is about; of two that share it, the newer one counts."""
-        return self.engine, self.release, self.gpu, self.tensor, self.model
+        return self.engine, self.release, self.gpu, self.tensor, self.pipeline, self.model
 
-    def holds_for(self, engine: str, release: str, gpu: str | None, tensor: int) -> bool:
-        # What NCCL and the all-reduce take depends on how many GPUs share a layer, hence `tensor`.
-        return (self.engine, self.release, self.gpu, self.tensor) == (
-            engine,
-            release,
-            gpu,
-            tensor,
+    def holds_for(self, start: Start) -> bool:
+        """Tell whether it says something of such a start: of another model, only what is not a model's own."""
+        same = (self.engine, self.release, self.gpu, self.tensor, self.pipeline) == (
+            start.engine,
+            start.release,
+            start.gpu,
+            start.tensor,
+            start.pipeline,
         )
+        return same and (self.model == start.model or self.of_any_model)
+
+    @property
+    def of_any_model(self) -> bool:
+        return any(getattr(self, term) is not None for term in COMMON)
+
+    def shifts_for(self, model: str) -> dict[str, float]:
+        """Return the GiB to add to each term of a model."""
+        terms = SHIFTED if self.model == model else COMMON
+        return {term: getattr(self, term) or 0.0 for term in terms}
+
+
+class Start(Struct, frozen=True):
+    """What a correction is asked about. What NCCL takes depends on how many GPUs share a layer, or hand it on."""
+
+    engine: str
+    release: str
+    gpu: str | None
+    tensor: int
+    pipeline: int
+    model: str
 
 
 def fitting(question: Question, corrections: Iterable[Correction]) -> Correction | None:
     """Return the correction for a question: that of its own model, else the newest of another."""
-    on = question.calibration.release(question.version)
-    asked = question.engine, on, question.card.id, question.split.tensor
-    found = [each for each in corrections if each.holds_for(*asked)]
+    split = question.split
+    asked = Start(
+        question.engine,
+        question.calibration.release(question.version),
+        question.card.id,
+        split.tensor,
+        split.pipeline,
+        question.model.id,
+    )
+    found = [each for each in corrections if each.holds_for(asked)]
     return max(found, key=lambda each: (each.model == question.model.id, each.date), default=None)
 
 
@@ -84,8 +119,7 @@ def corrected(ledger: Ledger, question: Question, corrections: Iterable[Correcti
     charged = _charged(question, ledger)
     ranks = tuple(_rank(rank, found, question, charged) for rank in ledger.ranks)
     before, after = _kv(ledger.ranks), _kv(ranks)
-    # With a reason, the margin is not that of the pool.
-    moved = ledger.margin_gib is not None and ledger.reason is None
+    moved = ledger.margin_gib is not None and _of_the_pool(ledger)
     margin = (ledger.margin_gib or 0.0) + after - before if moved else ledger.margin_gib
     tokens, requests, sequences = ledger.kv_tokens, ledger.requests_at_context, ledger.max_sequences
     if before > 0:
@@ -111,17 +145,17 @@ def corrected(ledger: Ledger, question: Question, corrections: Iterable[Correcti
 
 def note(found: Correction, question: Question) -> str:
     """Say which start a ledger was corrected by, and in what."""
-    shifts = {term: getattr(found, term) for term in SHIFTED}
+    shifts = found.shifts_for(question.model.id)
     said = [f"{term} {shift:+.2f} GiB" for term, shift in shifts.items() if shift]
     if found.weights is not None and found.model == question.model.id:
         said.insert(0, f"weights × {found.weights:.3f}")
     of = "" if found.model == question.model.id else f" with {found.model}"
-    start = f"calibrated from a start on {found.date} ({found.engine} {found.release}, {found.gpu}{of})"
+    start = f"{BEGINNING} on {found.date} ({found.engine} {found.release}, {found.gpu}{of})"
     return f"{start}: {', '.join(said) or 'as predicted'}"
 
 
 def _rank(rank: Rank, found: Correction, question: Question, charged: Mapping[str, float]) -> Rank:
-    deltas = {term: getattr(found, term) or 0.0 for term in SHIFTED}
+    deltas = found.shifts_for(question.model.id)
     if not rank.cuda_graphs_gib:  # none are captured here, whatever they took where it was measured
         deltas["cuda_graphs"] = 0.0
     if found.weights is not None and found.model == question.model.id:
@@ -154,13 +188,18 @@ def _usable(ledger: Ledger, question: Question, ranks: Sequence[Rank]) -> float 
     return ledger.usable_gib - (ranks[0].nontorch_gib - ledger.ranks[0].nontorch_gib)
 
 
+def _of_the_pool(ledger: Ledger) -> bool:
+    """Tell whether the margin is that of the KV pool: what is refused for a reason lacks something else."""
+    return ledger.reason is None or ledger.verdict is Verdict.TIGHT
+
+
 def _kv(ranks: Iterable[Rank]) -> float:
     return min(rank.kv_gib for rank in ranks)
 
 
 def _verdict(ledger: Ledger, margin: float | None, card_gib: float) -> Verdict:
     """Judge the new margin, unless it was something else that the equation held against the model."""
-    if margin is None or ledger.margin_gib in (None, margin) or ledger.reason is not None:
+    if margin is None or ledger.margin_gib in (None, margin) or not _of_the_pool(ledger):
         return ledger.verdict
     before, after = judge(ledger.margin_gib, card_gib), judge(margin, card_gib)
     if before is not ledger.verdict and after is Verdict.FITS:

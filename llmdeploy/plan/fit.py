@@ -7,7 +7,11 @@ from collections.abc import Callable, Iterator
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Note, Path
 from llmdeploy.memory import Ledger, Rank, Verdict
-from llmdeploy.plan.placement import pool_of
+from llmdeploy.memory.sizes import figure, size
+from llmdeploy.memory.verdict import error_gib
+from llmdeploy.plan.hardware import Hardware, graphs
+from llmdeploy.plan.placement import host_memory, pool_of
+from llmdeploy.plan.sizing import impossible
 from llmdeploy.spec.model import Model
 from llmdeploy.spec.types import AUTO
 
@@ -41,6 +45,9 @@ def findings(
 def _unsolved(context: Context, name: str, ledger: Ledger | None) -> Iterator[Diagnostic]:
     """Nothing can be solved for where it is not known what a model takes."""
     model = context.spec.models[name]
+    pool = context.pools[pool_of(context.spec, name) or ""]
+    if impossible(context, name, pool) is not None:
+        return  # nothing more follows from it
     why = ledger.reason if ledger else "the memory of its pool is not known"
     for field, value in (("context", model.context), ("concurrency", model.concurrency)):
         if value == AUTO:
@@ -51,90 +58,114 @@ def _unsolved(context: Context, name: str, ledger: Ledger | None) -> Iterator[Di
 
 
 def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None) -> Diagnostic:
-    pool = context.pools[pool_of(context.spec, name) or ""]
+    model, pool = context.spec.models[name], context.pools[pool_of(context.spec, name) or ""]
     rank = min(ledger.ranks, key=lambda rank: rank.kv_gib)
     usable, path = ledger.usable_gib or 0.0, ("models", name, "gpus")
-    place = "the pool" if pool.is_cpu else f"one {pool.gpu or pool.title}"
-    offers = (
-        f"{place} offers {_gib(usable, rank.weights_gib)}"
-        if usable >= 0
-        else f"{rank.weights_gib - usable:.1f} GiB more than it may have of {place}"
-    )
     each = "" if len(ledger.ranks) <= 1 else " of each GPU"
     if ledger.reason is not None:
-        message = f"`{name}` does not fit: {ledger.reason.partition(': ')[2]}"
-        if context.spec.models[name].memory_fraction is not None:
+        why = ledger.reason.partition(": ")[2]
+        if model.memory_fraction is not None:
             path = ("models", name, "memory_fraction")
     elif rank.weights_gib > usable:
-        message = (
-            f"`{name}` does not fit: its weights alone take {_gib(rank.weights_gib, usable)}{each}, {offers}"
-        )
+        offers = f"{_place(model, pool)} offers {size(usable)}" if usable > 0 else "nothing is left to it"
+        why = f"its weights alone take {size(rank.weights_gib)}{each}, {offers}"
     else:
-        need, left = (ledger.kv_bytes_per_request or 0) / _GIB, max(rank.kv_gib, 0.0)
-        message = f"`{name}` does not fit: one request of {ledger.context} tokens needs {_gib(need, left)}"
-        message += f" of KV cache{each}, {f'{_gib(left, need)} are' if left else 'nothing is'} left for it"
-        if context.spec.models[name].context not in (None, AUTO):
+        why = f"one request of {ledger.context} tokens needs {size(_needs(ledger, rank))} of KV cache{each}, {_left(rank)}"
+        if model.context not in (None, AUTO):
             path = ("models", name, "context")
-    help = _remedy(context, name, ways) or "take a larger GPU, or a smaller model"
-    message += _solved_for(context.spec.models[name], ledger, rank)
-    return Diagnostic("LD304", message, path, help, tuple(_arithmetic(ledger, rank)))
+    message = f"`{name}` does not fit, by {size(lacks(ledger))}: {why}{_solved_for(model, ledger)}"
+    help = _remedy(context, name, ways) or _larger(pool)
+    notes = (*_arithmetic(model, pool, ledger, rank), *_measured(context, ledger))
+    return Diagnostic("LD304", message, path, help, notes)
 
 
-def _gib(size: float, beside: float = 0.0) -> str:
-    """Return a size, finer where it would read as nothing, or as the other that it is held against."""
-    alike = size != beside and f"{size:.1f}" == f"{beside:.1f}"
-    return f"{size * 1024:,.0f} MiB" if alike else f"{size:.1f} GiB"
+def _measured(context: Context, ledger: Ledger) -> Iterator[Note]:
+    """Say what of it rests on a start that was measured, and how to go without."""
+    if not context.facts.corrections:
+        return
+    from llmdeploy.facts.gather import CALIBRATION
+    from llmdeploy.memory.corrections import BEGINNING
+
+    for note in ledger.notes:
+        if note.startswith(BEGINNING):
+            yield Note(f"{note}; to go without, remove that entry of `{CALIBRATION}`")
+
+
+def lacks(ledger: Ledger) -> float:
+    """Return the GiB that lack for one request: the figure of the plan, of its JSON, and of every message."""
+    return -min(ledger.margin_gib or 0.0, 0.0)
+
+
+def _needs(ledger: Ledger, rank: Rank) -> float:
+    """Return what one request takes. Where something is left, it is that and what lacks: vLLM never gives out one block."""
+    return rank.kv_gib + lacks(ledger) if rank.kv_gib > 0 else (ledger.kv_bytes_per_request or 0) / _GIB
+
+
+def _left(rank: Rank) -> str:
+    return f"{size(rank.kv_gib)} are left for it" if rank.kv_gib > 0 else "nothing is left for it"
+
+
+def _place(model: Model, pool: Hardware) -> str:
+    if pool.is_cpu:
+        return "its part of the node"
+    card = pool.gpu or pool.title
+    if pool.sliced:
+        return f"one slice of {card}"
+    return f"one {card}" if model.gpus.share is None else f"{model.gpus.share:g} of one {card}"
+
+
+def _larger(pool: Hardware) -> str:
+    what = "node" if pool.is_cpu else "slice" if pool.sliced else "GPU"
+    return f"take a larger {what}, or a smaller model"
 
 
 def _remedy(context: Context, name: str, ways: Ways | None) -> str:
     return ", or ".join(ways(context, name) if ways else [])
 
 
-def _solved_for(model: Model, ledger: Ledger, rank: Rank) -> str:
-    """Say how far down `auto` went, and what was still missing there."""
+def _solved_for(model: Model, ledger: Ledger) -> str:
+    """Say how far down `auto` went."""
     tried = []
     if model.context == AUTO:
         tried.append(f"{ledger.context} tokens")
     if model.concurrency == AUTO and ledger.concurrency is not None:
         tried.append(f"{ledger.concurrency} request{'s' * (ledger.concurrency != 1)} at once")
-    lacks = -min(rank.kv_gib, 0.0 if ledger.margin_gib is None else ledger.margin_gib)
-    if not tried:
-        return ""
-    return f"; `auto` went down to {' and '.join(tried)}" + (
-        f", and {_gib(lacks)} are missing" if lacks > 0 else ""
-    )
+    return f"; `auto` went down to {' and '.join(tried)}" if tried else ""
 
 
-def _arithmetic(ledger: Ledger, rank: Rank) -> Iterator[Note]:
+def _arithmetic(model: Model, pool: Hardware, ledger: Ledger, rank: Rank) -> Iterator[Note]:
     """The lines of the tightest rank, and the engine's own rule for what they leave."""
     where = f"stage {rank.stage}, " if any(each.stage for each in ledger.ranks) else ""
     terms = {
         "weights": rank.weights_gib,
         "activations": rank.activation_gib,
         "outside of torch": rank.nontorch_gib,
-        "CUDA graphs": rank.cuda_graphs_gib,
+        graphs(pool.vendor): rank.cuda_graphs_gib,
+        "KV cache of one request": 0.0 if ledger.reason else _needs(ledger, rank),
     }
-    sums = ", ".join(f"{gib:.1f} {term}" for term, gib in terms.items() if gib >= _SHOWN_GIB)
-    yield Note(f"{where}GiB of one GPU: {sums}")
-    left = f"{_gib(rank.kv_gib)} are left" if rank.kv_gib >= 0 else f"{_gib(-rank.kv_gib)} are missing"
+    sums = ", ".join(f"{figure(gib)} {term}" for term, gib in terms.items() if figure(gib) != "0.00")
+    unit = "the node" if pool.is_cpu else "one slice" if pool.sliced else "one GPU"
+    yield Note(f"{where}GiB of {unit}: {sums}")
+    left = f"{size(rank.kv_gib)} are left" if rank.kv_gib > 0 else "nothing is left"
     rule = next((line.rule for line in rank.lines if line.term == "kv"), "the KV cache")
-    yield Note(f"{left}: {rule}")
-
-
-_SHOWN_GIB = 0.05
+    if model.gpus.share is not None and pool.memory_gib is not None:
+        rule = f"{model.gpus.share:g} of {pool.memory_gib:g} GiB, less the error of the estimate and what stands above"
+    yield Note(f"{left} for the KV cache: {rule}")
 
 
 def _tight(context: Context, name: str, ledger: Ledger, ways: Ways | None) -> Diagnostic:
-    spare = ledger.margin_gib or 0.0
-    message = (
-        f"`{name}` fits with {_gib(spare)} to spare beyond one request of {ledger.context} tokens, "
-        "which is less than this estimate may be wrong by"
-        if spare >= 0
-        else f"`{name}` may lack {_gib(-spare)} for one request of {ledger.context} tokens, by terms that are estimated"
-    )
+    pool = context.pools[pool_of(context.spec, name) or ""]
+    spare, length = ledger.margin_gib or 0.0, f"one request of {ledger.context} tokens"
+    error = error_gib(host_memory(context.spec, pool) or pool.memory_gib or 0.0)
+    if ledger.reason is not None:
+        message = f"`{name}` may not have room to run: {ledger.reason.partition(': ')[2]}"
+    elif spare >= 0:
+        message = f"`{name}` fits with {size(spare)} to spare beyond {length}; this estimate may be wrong by {size(error)}"
+    else:
+        message = f"`{name}` may lack {size(-spare)} for {length}, by terms that are estimated"
     help = _remedy(context, name, ways)
-    help = f"leave more room: {help}" if help else "take a larger GPU, or a smaller model"
-    return Diagnostic("LD519", message, ("models", name, "gpus"), help)
+    help = f"leave more room: {help}" if help else _larger(pool)
+    return Diagnostic("LD519", message, ("models", name, "gpus"), help, tuple(_measured(context, ledger)))
 
 
 def _more_than_fit(context: Context, name: str, ledger: Ledger) -> Iterator[Diagnostic]:

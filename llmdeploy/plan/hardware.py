@@ -50,6 +50,11 @@ class Hardware(Struct, frozen=True):
         return self.count * self.nodes
 
 
+def graphs(vendor: str) -> str:
+    """Return what the recorded kernels of a step are called there; a CPU has none."""
+    return {"nvidia": "CUDA graphs", "amd": "HIP graphs"}.get(vendor, "graphs")
+
+
 def hardware(spec: Spec) -> dict[str, Hardware]:
     """Return the pools whose GPU is known; an unknown one has its diagnostic elsewhere."""
     return dict(_pools(spec))

@@ -16,7 +16,8 @@ from llmdeploy.engines.base import calibration_of
 from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Question, Split, Verdict
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Why
-from llmdeploy.plan.placement import host_memory
+from llmdeploy.plan.placement import host_memory, pool_of
+from llmdeploy.plan.quantization import Problem, choose
 from llmdeploy.spec.types import AUTO
 
 _TOGETHER = 8
@@ -48,6 +49,9 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
         return Sized(None, _unsolved(values))
     if not asked.model.config and asked.model.tensors is None:
         return Sized(Ledger(Verdict.UNKNOWN, reason=_nothing_known(asked)), _unsolved(values))
+    if (word := impossible(context, name, pool)) is not None:
+        reason = f"quantization: `{word}` cannot be had here, and nothing else is asked for"
+        return Sized(Ledger(Verdict.UNKNOWN, reason=reason), _unsolved(values))
     ask = equation(context, name)
     asked, why = _solved(asked, values, ask)
     found = ask(asked)
@@ -76,6 +80,19 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
     return Sized(found, {**_unsolved(values), **solved, **pins}, tuple(why))
 
 
+def impossible(context: Context, name: str, pool: Hardware) -> str | None:
+    """Return the quantization that plain weights were to have and cannot, as a check says with its remedy.
+
+    What they take without it is not what llm.yaml asks for.
+    """
+    model = context.spec.models[name]
+    if model.quantization in (None, "none"):
+        return None
+    facts, limits = context.model_facts(name), context.limits_of(name)
+    found = choose(model.quantization, facts, limits, pool, own_image=model.image is not None).problem
+    return model.quantization if found not in (None, Problem.QUANTIZED_OTHERWISE) else None
+
+
 def _kept(asked: Question, found: Ledger) -> int | None:
     """Return the pool of an engine that shares its card, in whole MiB.
 
@@ -90,7 +107,9 @@ def _kept(asked: Question, found: Ledger) -> int | None:
 def equation(context: Context, name: str) -> Ask:
     """Return what answers for a model: its engine, and what was measured of it."""
     answers = context.engines[context.engine_of(name)].memory
-    if not context.facts.corrections:
+    pool = context.pools.get(pool_of(context.spec, name) or "")
+    # A slice is not the card that was measured.
+    if not context.facts.corrections or pool is None or pool.sliced:
         return answers
     from llmdeploy.memory.corrections import asking
 

@@ -136,7 +136,7 @@ def _parts(found: Startup) -> Iterator[str]:
     for name, seconds in (
         ("the engine itself", found.start_s),
         ("compiling", found.compile_s),
-        ("CUDA graphs", found.capture_s),
+        ("graphs", found.capture_s),
     ):
         if seconds:
             yield f"{name} {seconds} s"

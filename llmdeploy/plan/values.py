@@ -22,7 +22,7 @@ DRAFTER_DIR = "/drafter"
 ADAPTERS_DIR = "/adapters"
 FILES_DIR = "/etc/llmdeploy"
 
-_CPU_FRACTION = 0.5
+CPU_FRACTION = 0.5
 _CPU_KV_SHARE = 0.5
 
 
@@ -145,7 +145,7 @@ def _splits(model: Model) -> bool:
 def _cpu_kv_bytes(context: Context, model: Model, pool: Hardware) -> tuple[int, Why]:
     """Pin the KV cache: an engine's default would claim most of the node's memory, other models included."""
     models = per_node(context.spec, pool)
-    fraction = model.memory_fraction or _CPU_FRACTION
+    fraction = model.memory_fraction or CPU_FRACTION
     memory = pool.memory_gib or 0
     # Whole MiB, so that the figure reads well.
     size = int(memory * 1024 * fraction * _CPU_KV_SHARE / models) * (1 << 20)

@@ -8,6 +8,7 @@ from itertools import groupby
 import click
 
 from llmdeploy.memory.model import Ledger, Verdict
+from llmdeploy.memory.sizes import figure
 from llmdeploy.show import words
 from llmdeploy.show.cards import Bar, Pool
 
@@ -41,8 +42,7 @@ def draw(pools: Sequence[Pool], columns: int, encoding: str) -> Iterator[str]:
     """Yield the lines of every pool, and the legend of what is on them."""
     signs = _BLOCKS if printable("".join(_BLOCKS.values()), encoding) else _ASCII
     columns = max(columns, 40)
-    terms = {segment.term for pool in pools for bar in pool.bars for segment in bar.segments}
-    legend = [f"{_signs(term, 1, signs)} {name}" for term, name in words.TERMS.items() if term in terms]
+    legend = [f"{_signs(term, 1, signs)} {name}" for term, name in words.legend(pools)]
     yield from folded("  ", legend, columns, between="  ")
     for pool in pools:
         yield ""
@@ -51,10 +51,8 @@ def draw(pools: Sequence[Pool], columns: int, encoding: str) -> Iterator[str]:
             yield from folded("  ", f"{words.place(bar)}: {words.who(bar)}".split(), columns)
             yield f"  {_bar(bar, min(columns - 14, _WIDEST), signs)} {_total(bar)}"
             for name, held in words.held(bar):
-                sizes = [f"{what} {size}" for what, size in held]
+                sizes = [f"{words.term(term, pool.vendor)} {size}" for term, size in held]
                 yield from folded("  ", [*([f"{name}:"] if name else []), *sizes], columns, between="  ")
-            if bar.lacks >= 0.005:
-                yield f"  {click.style(f'{words.gib(bar.lacks)} GiB more than there is', fg='red')}"
 
 
 def told(ledger: Ledger) -> list[str]:
@@ -82,7 +80,7 @@ def encodable(text: str, encoding: str) -> str:
 def _bar(bar: Bar, width: int, signs: dict[str, str]) -> str:
     sizes = cells([segment.gib for segment in bar.segments], width)
     terms = [segment.term for segment, size in zip(bar.segments, sizes, strict=True) for _ in range(size)]
-    if bar.total is not None and bar.lacks >= 0.005:
+    if bar.total is not None and bar.overfull:
         terms[min(round(bar.total / bar.scale * width), width - 1)] = "edge"
     return "".join(_signs(term, len(list(run)), signs) for term, run in groupby(terms))
 
@@ -106,7 +104,7 @@ def _signs(term: str, count: int, signs: dict[str, str]) -> str:
 
 
 def _total(bar: Bar) -> str:
-    return f"{words.gib(bar.total if bar.total is not None else bar.scale):>7} GiB"
+    return f"{figure(bar.total if bar.total is not None else bar.scale):>7} GiB"
 
 
 def folded(indent: str, items: Sequence[str], columns: int, between: str = " ") -> list[str]:

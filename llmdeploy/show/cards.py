@@ -15,7 +15,7 @@ _SMALLEST = 0.005
 
 
 class Segment(Struct, frozen=True):
-    """A stretch of a bar: `term` is weights, activation, other (CUDA graphs, non-torch), kv, unknown, free or outside.
+    """A stretch of a bar: `term` is weights, activation, other (graphs, non-torch), kv, unknown, free or outside.
 
     What is free lies within what the engine may take, what is outside does not. Neither has a `model`.
     """
@@ -49,13 +49,15 @@ class Bar(Struct, frozen=True):
         return max(self.total or 0.0, sum(segment.gib for segment in self.segments))
 
     @property
-    def lacks(self) -> float:
-        return self.scale - self.total if self.total is not None else 0.0
+    def overfull(self) -> bool:
+        """Whether more is on it than it holds. How much a model lacks, its verdict says."""
+        return self.total is not None and self.scale - self.total >= _SMALLEST
 
 
 class Pool(Struct, frozen=True):
     name: str
     title: str
+    vendor: str
     bars: tuple[Bar, ...]
 
 
@@ -72,7 +74,7 @@ def pools(plan: Plan, hardware: Mapping[str, Hardware]) -> tuple[Pool, ...]:
     for name, pool in hardware.items():
         services = [service for service in plan.services if service.gpus.pool == name]
         cards = _machines(pool, services) if pool.is_cpu else _gpus(pool, services)
-        found.append(Pool(name, _title(pool), tuple(_folded(pool, cards))))
+        found.append(Pool(name, _title(pool), pool.vendor, tuple(_folded(pool, cards))))
     return tuple(found)
 
 

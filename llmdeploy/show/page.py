@@ -9,6 +9,7 @@ from llmdeploy import __version__
 from llmdeploy.emit import shell
 from llmdeploy.emit.template import render
 from llmdeploy.memory.model import Ledger, Rank
+from llmdeploy.memory.sizes import figure
 from llmdeploy.plan.model import Plan
 from llmdeploy.show import words
 from llmdeploy.show.cards import Bar, Pool
@@ -21,7 +22,6 @@ def page(
     document: Mapping[str, Any], plan: Plan, pools: Sequence[Pool], urls: Urls, *, why: bool = True
 ) -> str:
     """Return the HTML of what `plan --format json` says, with the cards of `pools` and the `urls` of each target."""
-    used = {segment.term for pool in pools for bar in pool.bars for segment in bar.segments}
     return render(
         "plan.html.j2",
         version=__version__,
@@ -32,16 +32,22 @@ def page(
                 "command": command(service["argv"]),
                 "environment": _environment(service["env"]),
                 "ready": words.ready(planned),
-                **_memory(planned.memory),
+                **_memory(planned.memory, planned.gpus.vendor),
             }
             for service, planned in zip(document["services"], plan.services, strict=True)
         ],
+        cpu=any(pool.vendor == "cpu" for pool in pools),
         judged=any(service.memory for service in plan.services),
         why=why,
         pools=[
-            {"name": pool.name, "title": pool.title, "bars": list(map(_bar, pool.bars))} for pool in pools
+            {
+                "name": pool.name,
+                "title": pool.title,
+                "bars": [_bar(bar, pool.vendor) for bar in pool.bars],
+            }
+            for pool in pools
         ],
-        legend=[(term, name) for term, name in words.TERMS.items() if term in used],
+        legend=words.legend(pools),
         urls=urls,
     )
 
@@ -64,7 +70,7 @@ def _environment(env: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _memory(ledger: Ledger | None) -> dict[str, Any]:
+def _memory(ledger: Ledger | None, vendor: str) -> dict[str, Any]:
     if ledger is None:
         return {"verdict": None, "ranks": []}
     return {
@@ -72,11 +78,11 @@ def _memory(ledger: Ledger | None) -> dict[str, Any]:
         "because": words.verdict(ledger),
         "figures": words.figures(ledger),
         "notes": ledger.notes,
-        "ranks": list(_ranks(ledger)),
+        "ranks": list(_ranks(ledger, vendor)),
     }
 
 
-def _ranks(ledger: Ledger) -> Iterator[dict[str, Any]]:
+def _ranks(ledger: Ledger, vendor: str) -> Iterator[dict[str, Any]]:
     """Ranks that say the same are one table."""
     alike: dict[object, list[Rank]] = {}
     for rank in ledger.ranks:
@@ -88,40 +94,36 @@ def _ranks(ledger: Ledger) -> Iterator[dict[str, Any]]:
         yield {
             "name": f"Stage {ranks[0].stage + 1}, {several.lower()}" if staged else several,
             "lines": [
-                (line.term, words.LINES.get(line.term, line.term), words.gib(line.gib), line.rule)
+                (line.term, words.term(line.term, vendor), figure(line.gib), line.rule)
                 for line in ranks[0].lines
             ],
-            "sum": words.gib(sum(line.gib for line in ranks[0].lines)),
+            "sum": figure(sum(line.gib for line in ranks[0].lines)),
         }
 
 
-def _bar(bar: Bar) -> dict[str, Any]:
+def _bar(bar: Bar, vendor: str) -> dict[str, Any]:
     scale = bar.scale or 1.0
     shares = [(segment, segment.gib / scale * 100) for segment in bar.segments]
     return {
         "place": words.place(bar),
         "who": words.who(bar),
         "idle": not bar.tenants,
-        "total": words.gib(bar.total if bar.total is not None else bar.scale),
-        "edge": f"{(bar.total or 0) / scale * 100:.3f}" if bar.lacks >= 0.005 else None,
-        "lacks": words.gib(bar.lacks),
+        "total": figure(bar.total if bar.total is not None else bar.scale),
+        "edge": f"{(bar.total or 0) / scale * 100:.3f}" if bar.overfull else None,
         "segments": [
             {
                 "term": segment.term,
                 "share": f"{share:.3f}",
                 "width": _room(share),
-                "label": "not known" if segment.term == "unknown" else words.gib(segment.gib),
+                "label": "not known" if segment.term == "unknown" else figure(segment.gib),
             }
             for segment, share in shares
         ],
         "held": [
-            (owner, [(_term(what), what, size) for what, size in sizes]) for owner, sizes in words.held(bar)
+            (owner, [(term, words.term(term, vendor), size) for term, size in sizes])
+            for owner, sizes in words.held(bar)
         ],
     }
-
-
-def _term(name: str) -> str:
-    return next(term for term, called in words.SHORT.items() if called == name)
 
 
 def _room(share: float) -> str:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from msgspec import Struct
 
 from llmdeploy.memory.model import Ledger, Verdict
+from llmdeploy.memory.sizes import figure, size
+from llmdeploy.plan.hardware import graphs
 from llmdeploy.plan.model import Service, Startup
-from llmdeploy.show.cards import Bar, Segment, Tenant
+from llmdeploy.show.cards import Bar, Pool, Segment, Tenant
 
-TERMS = {
+_TERMS = {
     "weights": "weights",
     "activation": "activations",
-    "other": "CUDA graphs, non-torch",
+    "other": "",
     "kv": "KV cache",
     "unknown": "not known",
     "free": "free",
-    "outside": "outside the engine's share",
+    "outside": "outside",
 }
-SHORT = {**TERMS, "outside": "outside"}
-LINES = {**TERMS, "nontorch": "non-torch", "cuda_graphs": "CUDA graphs"}
-"""What the lines of a ledger are called."""
+_EDGE = "end of the memory"
 
 
 class Figure(Struct, frozen=True):
@@ -27,17 +29,23 @@ class Figure(Struct, frozen=True):
     unit: str
 
 
-def gib(size: float) -> str:
-    return f"{size:.2f}"
+def term(name: str, *vendors: str) -> str:
+    """Return what a term, or a line of a ledger, is called on the cards of these vendors: a CPU has no graphs."""
+    drawn = {graphs(vendor) for vendor in vendors if vendor != "cpu"}
+    recorded = drawn.pop() if len(drawn) == 1 else "graphs" if drawn else None
+    if name == "other":
+        return ", ".join(filter(None, (recorded, "non-torch")))
+    named = {"nontorch": "non-torch", "cuda_graphs": recorded or "graphs"}
+    return named.get(name) or _TERMS.get(name, name)
 
 
-def _size(size: float) -> str:
-    """Return a size that is not nothing with its unit, small enough that it does not read as nothing."""
-    return f"{gib(size)} GiB" if size >= _SHOWN or not size else f"{max(size * 1024, 0.1):.1f} MiB"
-
-
-_SHOWN = 0.005
-"""GiB: what is below it reads 0.00."""
+def legend(pools: Sequence[Pool]) -> list[tuple[str, str]]:
+    """Return what is on the bars of these pools, and what it is called."""
+    used = {segment.term for pool in pools for bar in pool.bars for segment in bar.segments}
+    vendors = [pool.vendor for pool in pools]
+    found = [(each, term(each, *vendors)) for each in _TERMS if each in used]
+    found = [(each, f"{name} the engine's share" if each == "outside" else name) for each, name in found]
+    return [*found, *([("edge", _EDGE)] if any(bar.overfull for pool in pools for bar in pool.bars) else [])]
 
 
 def verdict(ledger: Ledger) -> str:
@@ -45,20 +53,27 @@ def verdict(ledger: Ledger) -> str:
     match ledger.verdict, ledger.margin_gib:
         case Verdict.UNKNOWN, _:
             return ledger.reason or "no rule says how much it takes"
-        case Verdict.NO, float(margin):
-            return f"lacks {_size(-margin)} for {_one_request(ledger)}" if margin < 0 else _why(ledger)
+        case Verdict.NO, float(margin) if margin < 0:
+            what = f": {_said(ledger.reason)}" if ledger.reason else f" for {_one_request(ledger)}"
+            return f"lacks {size(-margin)}{what}"
         case Verdict.TIGHT, float(margin):
-            sign = "to spare" if margin >= 0 else "too little"
-            return (
-                f"{_size(abs(margin))} {sign} beside {_one_request(ledger)}, within the error of the estimate"
-            )
+            if ledger.reason:
+                return _said(ledger.reason)
+            if margin < 0:
+                return f"{size(-margin)} too little for {_one_request(ledger)}, by terms that are estimated"
+            return f"{size(margin)} to spare beside {_one_request(ledger)}, within the error of the estimate"
         case Verdict.FITS, float(margin):
-            return f"{_size(margin)} to spare beside {_one_request(ledger)}"
+            return f"{size(margin)} to spare beside {_one_request(ledger)}"
     return _why(ledger)
 
 
 def _why(ledger: Ledger) -> str:
     return ledger.reason or "the margin is not known"
+
+
+def _said(reason: str) -> str:
+    """Return a reason without the id of its rule."""
+    return reason.partition(": ")[2] or reason
 
 
 def _one_request(ledger: Ledger) -> str:
@@ -100,19 +115,23 @@ def place(bar: Bar) -> str:
 
 
 def held(bar: Bar) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return (whose, [(what, GiB)]) of a bar that is in use. `whose` is "" for a card's only model, and for the rest."""
+    """Return (whose, [(term, GiB)]) of a bar that is in use. `whose` is "" for a card's only model, and for the rest."""
     if not bar.tenants:
         return []
     models = [tenant.model for tenant in bar.tenants]
     if len(models) == 1:
-        return [("", [_sized(segment) for segment in bar.segments])]
+        return [("", _sized(bar.segments))]
     owners = [*dict.fromkeys(models), None]
-    found = [(owner or "", [_sized(s) for s in bar.segments if s.model == owner]) for owner in owners]
+    found = [(owner or "", _sized(s for s in bar.segments if s.model == owner)) for owner in owners]
     return [(owner, sizes) for owner, sizes in found if sizes]
 
 
-def _sized(segment: Segment) -> tuple[str, str]:
-    return SHORT[segment.term], gib(segment.gib)
+def _sized(segments: Iterable[Segment]) -> list[tuple[str, str]]:
+    """Add up what replicas of one model hold of the same node."""
+    sums: dict[str, float] = {}
+    for segment in segments:
+        sums[segment.term] = sums.get(segment.term, 0.0) + segment.gib
+    return [(term, figure(gib)) for term, gib in sums.items()]
 
 
 def ready(service: Service) -> str:

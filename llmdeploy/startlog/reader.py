@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import defaultdict, deque
 from functools import cache
+from math import isfinite
 from typing import BinaryIO
 
 from llmdeploy.runtime.logs import reason
@@ -61,6 +62,7 @@ class _Boot:
         self.said: dict[str, str] = {}
         self.terms: dict[str, dict[str, float]] = defaultdict(dict)
         self.quotes: dict[str, str] = {}
+        self.odd: set[str] = set()
         self.failure: Failure | None = None
         self.ready = False
 
@@ -77,6 +79,13 @@ class _Boot:
             by_rank[who] = before + value
         elif fold == "min":
             by_rank[who] = min(before, value)
+
+    def quote(self, term: str, value: float, words: str) -> None:
+        """Keep what was said last, but for what is no number: that is what will be asked about."""
+        if term not in self.odd or not isfinite(value):
+            self.quotes[term] = words
+        if not isfinite(value):
+            self.odd.add(term)
 
     def told(self, groups: dict[str, str | None]) -> None:
         if version := groups.get("version"):
@@ -160,7 +169,7 @@ class _Container:
                 boot.engine = boot.engine or language.engine
                 for term, value in values(found).items():
                     boot.add(term, who, value, fold)
-                    boot.quotes[term] = text[text.rfind(" ", 0, found.start() + 1) + 1 : found.end()]
+                    boot.quote(term, value, text[text.rfind(" ", 0, found.start() + 1) + 1 : found.end()])
         for kind, sign in language.failures:
             vague = boot.failure is None or (boot.failure.kind == _VAGUE and kind != _VAGUE)
             if vague and sign.search(text):

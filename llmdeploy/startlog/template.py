@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+# What is no number (a `nan` of a division by nothing) is read as such, so that it can be refused by name.
+_NONE = r"-?(?:inf|nan)"
 KINDS = {
-    "size": r"(?P<{0}>-?\d[\d.]*) ?(?P<{0}_unit>[KMGT]i?B)",
-    "gib": r"(?P<{0}>-?\d[\d.]*)",
-    "number": r"(?P<{0}>-?\d[\d.]*)",
-    "int": r"(?P<{0}>\d[\d,]*)",
+    "size": rf"(?P<{{0}}>-?\d[\d.]*|{_NONE}) ?(?P<{{0}}_unit>[KMGT]i?B)",
+    "gib": rf"(?P<{{0}}>-?\d[\d.]*|{_NONE})",
+    "number": rf"(?P<{{0}}>-?\d[\d.]*|{_NONE})",
+    "int": rf"(?P<{{0}}>\d[\d,]*|{_NONE})",
 }
 _UNITS = {"K": 2.0**-20, "M": 2.0**-10, "G": 1.0, "T": 2.0**10}
 _PART = re.compile(r"<(\w+):(\w+)>|…")

@@ -37,9 +37,12 @@ DOORS: dict[str, set[str]] = {
     "plan.policy": {"catalog", "plan.model"},
     "plan.choice": {"catalog", "checks", "diagnostics", "plan"},
     "plan.sizing": {"checks.context", "engines.base", "memory", "plan", "spec.types"},
-    "plan.fit": {"checks.context", "diagnostics", "memory", "plan", "spec"},
+    "plan.fit": {"checks.context", "diagnostics", "facts.gather", "memory", "plan", "spec"},
     "plan.sharing": {"checks.context", "diagnostics", "memory", "plan"},
-    "plan.ways_out": {"checks", "diagnostics", "memory", "plan", "spec.model"},
+    "plan.trial": {"checks", "diagnostics", "memory", "plan", "spec.model"},
+    "plan.ways_beside": {"plan"},
+    "plan.ways_of_splits": {"plan"},
+    "plan.ways_out": {"checks.context", "plan"},
     "plan.settings": {"memory.model", "checks.context", "engines.base", "plan", "spec.model"},
     "plan.values": {"checks.context", "diagnostics", "engines.base", "plan", "spec.model"},
     "plan.startup": {"checks.context", "diagnostics", "engines.base", "memory", "plan"},
@@ -53,7 +56,13 @@ DOORS: dict[str, set[str]] = {
     },
     "checks": {
         *("catalog", "diagnostics", "engines.base", "engines.limits", "facts", "numbers", "plan", "spec"),
-        *("memory.contradictions", "memory.crosscheck", "memory.model", "memory.overrides"),
+        *(
+            "memory.contradictions",
+            "memory.corrections",
+            "memory.crosscheck",
+            "memory.model",
+            "memory.overrides",
+        ),
         *("targets.base",),
     },
     "gateways": {"plan.model", "emit"},
@@ -65,7 +74,15 @@ DOORS: dict[str, set[str]] = {
     "runtime.oracle": {
         *("runtime", "plan.model", "plan.hardware", "diagnostics", "engines", "registry", "spec.model")
     },
-    "show": {"__init__", "diagnostics", "emit", "memory.model", "plan.hardware", "plan.model"},
+    "show": {
+        "__init__",
+        "diagnostics",
+        "emit",
+        "memory.model",
+        "memory.sizes",
+        "plan.hardware",
+        "plan.model",
+    },
     "compiler": {
         *("checks", "diagnostics", "emit", "facts", "plan", "registry", "source", "spec", "targets.base")
     },

@@ -326,3 +326,151 @@ def test_a_log_of_another_setting_blames_no_term_for_it(
     assert {term for term, row in rows.items() if not row["compared"]} == apart
     assert all(rows[term]["hint"] is None and not rows[term]["off"] for term in apart)
     assert rows["weights"]["difference"] is not None, "the others are compared as before"
+
+
+# Another setting is no wrong constant
+
+POOL = {"kv", "KV tokens", "requests at full length"}
+EVERY = {"weights", "activation", "nontorch", "cuda_graphs", *POOL}
+
+
+def apart(*arguments: str | Path) -> tuple[set[str], str]:
+    """Return the terms that are not compared, after nothing could be saved, and what was said."""
+    result = invoke(*arguments, "--save", "--format", "json")
+    assert result.exit_code == 3 and "nothing was saved: the log is not of the plan as it is" in result.stderr
+    rows = json.loads(result.stdout)["terms"]
+    assert not any(row["off"] for row in rows if not row["compared"])
+    return {row["term"] for row in rows if not row["compared"]}, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("logged", "stated", "said"),
+    [
+        (True, False, "enforce_eager is True in the log and False in the plan"),
+        (False, True, "enforce_eager is False in the log and True in the plan"),
+    ],
+)
+def test_a_start_with_graphs_says_nothing_of_one_without(
+    logged: bool, stated: bool, said: str, tmp_path: Path, spec: Path
+) -> None:
+    args = "\n    engine_args: {enforce-eager: true}" if stated else ""
+    file = log(tmp_path, "enforce_eager=False", f"enforce_eager={logged}")
+    terms, told = apart(file, changed(spec, "context: 8192", f"context: 8192{args}"))
+    assert terms == {"activation", "cuda_graphs", *POOL}
+    assert said in told
+
+
+def test_what_a_log_does_not_list_among_its_arguments_is_the_default(tmp_path: Path, spec: Path) -> None:
+    file = log(tmp_path, ", enforce_eager=False", "")
+    quantized = changed(spec, "context: 8192", "context: 8192\n    quantization: fp8")
+    terms, told = apart(file, quantized)
+    assert terms == {"weights", *POOL}
+    assert "quantization is its default in the log and fp8 in the plan" in told
+    eager = changed(spec, "context: 8192", "context: 8192\n    engine_args: {enforce-eager: true}")
+    assert apart(file, eager)[0] == {"activation", "cuda_graphs", *POOL}
+
+
+SGLANG = SPEC.replace("engine_version: 0.33.0", "engine: sglang").replace(
+    "memory_fraction: 0.95", "memory_fraction: 0.9"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "terms", "said"),
+    [
+        ("", "", EVERY, "speculative_algorithm is EAGLE3 in the log and none in the plan"),
+        (
+            "speculative_algorithm='EAGLE3'",
+            "disable_cuda_graph=True",
+            {"activation", "cuda_graphs", *POOL},
+            "True in the log and False in the plan",
+        ),
+        (
+            "chunked_prefill_size=8192, tp_size=2, context_length=8192, lora_paths=[LoRARef(x=1)], "
+            "speculative_algorithm='EAGLE3'",
+            "chunked_prefill_size=2048, tp_size=2, context_length=8192",
+            {"activation", *POOL},
+            "max_num_batched_tokens is 2048 in the log",
+        ),
+        (
+            "tp_size=2, context_length=8192, lora_paths=[LoRARef(x=1)], speculative_algorithm='EAGLE3'",
+            "tp_size=1, context_length=8192",
+            EVERY,
+            "tensor_parallel_size is 1 in the log and 2 in the plan",
+        ),
+        (
+            ", speculative_algorithm='EAGLE3'",
+            ", quantization='fp8'",
+            {"weights", *POOL},
+            "quantization is fp8 in the log and its default in the plan",
+        ),
+    ],
+    ids=["drafter", "without graphs", "steps", "split", "quantization"],
+)
+def test_a_log_of_sglang_with_another_setting_blames_no_term(
+    before: str, after: str, terms: set[str], said: str, tmp_path: Path, spec: Path
+) -> None:
+    text = (LOGS / "sglang-0.5-two-gpus-drafter.log").read_text()
+    assert before in text
+    file = tmp_path / "sglang.log"
+    text = text.replace(before, after) if before else text
+    file.write_text(text.replace("=7.54 GB", "=4.27 GB") if "quantization" in after else text)
+    spec.write_text(SGLANG)
+    found, told = apart(file, spec)
+    assert terms <= found <= {*terms, *POOL}, "the fraction is another one, too"
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("loading took 7.51 GiB", "loading took nan GiB", 'weights of nan ("Model loading took nan GiB'),
+        ("loading took 7.51 GiB", "loading took inf GiB", 'weights of inf ("Model loading took inf GiB'),
+        ("tokens per request: 125.91x", "tokens per request: infx", "requests at full length of inf"),
+        ("KV cache size: 1,031,424 tokens", "KV cache size: nan tokens", "it is no number"),
+    ],
+)
+def test_what_is_no_number_is_refused_by_name(
+    before: str, after: str, said: str, tmp_path: Path, spec: Path
+) -> None:
+    result = invoke(log(tmp_path, before, after), spec, "--save", "--date", "2026-11-30", "--format", "json")
+    assert said in result.stderr and "neither compared nor kept" in result.stderr
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    assert json.loads(result.stdout, parse_constant=refuse)["implausible"]
+    saved = spec.parent / KEPT
+    assert not saved.exists() or calibration.parse(saved.read_text(), KEPT)[1] is None
+
+
+# Where a correction counts
+
+
+def test_an_error_that_rests_on_a_correction_names_it_and_its_file(tmp_path: Path, spec: Path) -> None:
+    heavy = log(tmp_path, "2.69 GiB for peak activation", "69.9 GiB for peak activation")
+    saved = invoke(heavy, spec, "--save", "--date", "2026-11-30")
+    assert saved.exit_code == 0, saved.output
+    result = CliRunner().invoke(cli, ["validate", str(spec)])
+    assert "error[LD304]" in result.output
+    assert "= note: calibrated from a start on 2026-11-30 (vllm 0.33, h100-sxm-80gb): " in result.output
+    assert f"to go without, remove that entry of `{KEPT}`" in result.output
+    (spec.parent / KEPT).unlink()
+    assert "LD304" not in CliRunner().invoke(cli, ["validate", str(spec)]).output
+
+
+def test_a_correction_of_a_card_or_of_other_stages_is_none_of_a_slice(tmp_path: Path, spec: Path) -> None:
+    heavy = log(tmp_path, "2.69 GiB for peak activation", "3.69 GiB for peak activation")
+    assert invoke(heavy, spec, "--save", "--date", "2026-11-30").exit_code == 0
+    staged = "gpus: 4\n    parallel: {tensor: 2, pipeline: 2}"
+    for before, after in (
+        ("gpus: 2", staged),
+        ("{type: h100", "{resource: nvidia.com/mig-3g.40gb, type: h100"),
+    ):
+        if "resource" in after:
+            text = SPEC.replace("gpus: 2", "gpus: 1").replace("docker: {}", "kubernetes: {}")
+            spec.write_text(text.replace(before, after))
+        else:
+            changed(spec, before, after)
+        (service,) = plan(spec).services
+        assert service.memory and not any("calibrated" in note for note in service.memory.notes)

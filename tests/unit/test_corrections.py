@@ -133,7 +133,7 @@ def test_the_plan_is_told_what_was_used():
 
 @pytest.mark.parametrize(
     "other",
-    [{"release": "0.32"}, {"gpu": "h200-sxm-141gb"}, {"engine": "sglang"}, {"tensor": 1}],
+    [{"release": "0.32"}, {"gpu": "h200-sxm-141gb"}, {"engine": "sglang"}, {"tensor": 1}, {"pipeline": 2}],
     ids=lambda each: next(iter(each)),
 )
 def test_a_start_on_something_else_corrects_nothing(other):
@@ -142,19 +142,29 @@ def test_a_start_on_something_else_corrects_nothing(other):
     assert corrected(before, asked, [correction(activation=1.0, **other)]) is before
 
 
-def test_the_weights_of_another_model_say_nothing():
+def test_of_another_model_only_what_is_the_gpus_own_counts():
+    """Its layers and its vocabulary are others; what CUDA and NCCL take is not."""
     asked = question()
     before = ledger(asked)
-    after = corrected(before, asked, [correction(model="other/model", weights=1.5, activation=0.5)])
-    assert after.ranks[0].weights_gib == before.ranks[0].weights_gib
-    assert after.ranks[0].activation_gib == pytest.approx(before.ranks[0].activation_gib + 0.5)
-    assert "with other/model" in after.notes[-1]
+    every = {"weights": 1.5, "activation": 0.5, "cuda_graphs": 0.25, "nontorch": 0.125}
+    after = corrected(before, asked, [correction(model="other/model", **every)])
+    for term in ("weights_gib", "activation_gib", "cuda_graphs_gib"):
+        assert getattr(after.ranks[0], term) == getattr(before.ranks[0], term)
+    assert after.ranks[0].nontorch_gib == pytest.approx(before.ranks[0].nontorch_gib + 0.125)
+    assert after.notes[-1].endswith("h100-sxm-80gb with other/model): nontorch +0.12 GiB")
+
+
+def test_a_start_of_another_model_without_it_corrects_nothing():
+    asked = question()
+    before = ledger(asked)
+    assert corrected(before, asked, [correction(model="other/model", weights=1.5, activation=0.5)]) is before
 
 
 def test_its_own_start_comes_before_a_newer_one_of_another_model():
-    own, other = correction(date="2026-01-01"), correction(model="other/model")
+    own, other = correction(date="2026-01-01"), correction(model="other/model", nontorch=0.1)
     assert fitting(question(), [other, own]) == own
-    assert fitting(question(), [other, correction(model="third/model", date="2025-01-01")]) == other
+    third = correction(model="third/model", date="2025-01-01", nontorch=0.1)
+    assert fitting(question(), [other, third]) == other
 
 
 def test_what_is_not_known_stays_so():

@@ -114,7 +114,7 @@ def test_models_on_cpu_share_the_memory_of_the_node():
 
 def test_a_model_that_is_larger_than_its_card_makes_a_longer_bar():
     (bar,) = one(ledgers.service("large", ledgers.NO, "0"), pool=ledgers.pool("pool", 1))
-    assert bar.lacks == pytest.approx(135.55 - ledgers.H100)
+    assert bar.overfull and bar.scale == pytest.approx(135.55)
     assert "outside" not in sizes(bar)
 
 
@@ -129,7 +129,7 @@ def test_a_pinned_kv_cache_leaves_what_it_does_not_take_free():
 def test_no_line_is_wider_than_the_terminal_and_every_figure_is_there(columns, encoding):
     text = plain(drawn(columns, encoding))
     assert max(map(len, text.splitlines())) <= columns
-    for figure in ("32.89", "0.63", "3.85", "35.48", "6.34", "131.56", "56.36 GiB more than there is"):
+    for figure in ("32.89", "0.63", "3.85", "35.48", "6.34", "131.56", "end of the memory"):
         assert figure in text
 
 
@@ -186,7 +186,7 @@ def test_ranges_of_devices(ids, text):
         (replace(ledgers.NO, margin_gib=None, reason="split: 3"), "NO: split: 3"),
         (
             replace(ledgers.TIGHT, margin_gib=-0.2),
-            "TIGHT: 0.20 GiB too little beside one request of 52,992 tokens, within the error of the estimate",
+            "TIGHT: 0.20 GiB too little for one request of 52,992 tokens, by terms that are estimated",
         ),
     ],
     ids=["fits", "tight", "no", "unknown", "no margin", "tight below"],
@@ -205,3 +205,27 @@ def test_tokens_requests_and_sequences_are_three_figures():
 
 def test_every_verdict_has_its_colour():
     assert set(bars._VERDICTS) == set(Verdict)
+
+
+@pytest.mark.parametrize(
+    ("vendors", "name"),
+    [
+        (("nvidia",), "CUDA graphs, non-torch"),
+        (("amd",), "HIP graphs, non-torch"),
+        (("cpu",), "non-torch"),
+        (("nvidia", "cpu"), "CUDA graphs, non-torch"),
+        (("nvidia", "amd"), "graphs, non-torch"),
+    ],
+)
+def test_graphs_are_called_what_they_are_called_there(vendors, name):
+    assert words.term("other", *vendors) == name
+
+
+def test_replicas_of_one_model_on_a_node_are_added_up():
+    gpus = Gpus("pool", "cpu", 0)
+    both = replace(plans.service("a", gpus=gpus, replicas=2), memory=replace(ledgers.CPU, usable_gib=6.0))
+    (bar,) = one(both, pool=ledgers.GALLERY_POOLS["cpu"])
+    ((owner, held), *_) = words.held(bar)
+    assert owner == "a"
+    weights = ledgers.CPU.ranks[0].weights_gib
+    assert dict(held)["weights"] == f"{2 * weights:.2f}" and len(held) == len(dict(held))

@@ -24,6 +24,7 @@ from llmdeploy.memory.kv import Storage
 from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
 from llmdeploy.memory.options import of_engine, traits_of
 from llmdeploy.memory.share import budget_gib, rounded
+from llmdeploy.memory.sizes import size as said
 from llmdeploy.memory.stage import CPU, Read, Stage, read, staged
 from llmdeploy.memory.verdict import judge
 from llmdeploy.memory.weights import GIB, Loading
@@ -136,19 +137,19 @@ def _graphs(taken: Taken, stage: Stage) -> float:
 
 def _on_host(question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...]) -> Ledger:
     """Answer for a CPU: what SGLang finds free on a node is not known, but that its own share is none of it can be."""
-    share, size = fraction(question, known, taken, stages), question.card.memory_gib
+    share, node = fraction(question, known, taken, stages), question.card.memory_gib
     if share > 0 or taken.own.stated_share:
         raise UnmodelledError("card", "what is free on a node when SGLang starts is not known")
     ranks = []
     for stage in stages:
-        kv = Line("kv", size * share - stage.weights_gib, f"mem_fraction_static would be {share:g}")
+        kv = Line("kv", node * share - stage.weights_gib, f"mem_fraction_static would be {share:g}")
         ranks.append(Rank(stage.index, 0, stage.weights_gib, 0.0, 0.0, 0.0, kv.gib, (*stage.weights, kv)))
     return Ledger(
         Verdict.NO,
         margin_gib=min(rank.kv_gib for rank in ranks),
-        usable_gib=size,
+        usable_gib=node,
         ranks=tuple(ranks),
-        reason=f"memory: SGLang holds back {size * (1 - share):.1f} GiB to run in, and may take {size:.1f} in all",
+        reason=f"memory: SGLang holds back {said(node * (1 - share))} to run in, and may take {said(node)} in all",
         context=taken.context,
         notes=known.notes,
     )
@@ -196,7 +197,7 @@ def _answer(
     tightest = min(budgets, key=lambda budget: budget.fits)
     tokens = min(tightest.fits, 1 << 40)
     margin = min(budget.beyond(taken.context) for budget in budgets)
-    verdict, notes = _judge(question, known, share, free, margin, ranks)
+    verdict, reason = _judge(question, share, free, margin, ranks)
     running = _running(question, taken, tokens, [b.requests for b in budgets if b.requests is not None])
     return Ledger(
         verdict,
@@ -212,7 +213,8 @@ def _answer(
         batch_tokens=taken.batch_tokens,
         fraction=round(share, 4),
         kv_bytes_per_request=int(tightest.tokens.each * taken.context),
-        notes=(*notes, *taken.own.notes, *_cut(taken)),
+        reason=reason,
+        notes=(*known.notes, *taken.own.notes, *_cut(taken)),
     )
 
 
@@ -231,15 +233,17 @@ def _running(question: Question, taken: Taken, tokens: int, requests: list[int])
 
 
 def _judge(
-    question: Question, known: Read, share: float, free: float, margin: float, ranks: list[Rank]
-) -> tuple[Verdict, tuple[str, ...]]:
+    question: Question, share: float, free: float, margin: float, ranks: list[Rank]
+) -> tuple[Verdict, str | None]:
     """What runs outside the share must find room there; it is estimated, so that too little is TIGHT."""
     verdict = judge(margin, question.card.memory_gib)
     lacking = max(rank.activation_gib + rank.cuda_graphs_gib for rank in ranks) - free * (1 - share)
     if verdict is not Verdict.FITS or lacking <= 0:
-        return verdict, known.notes
-    note = f"activations and graphs need {lacking:.2f} GiB more than mem_fraction_static leaves"
-    return Verdict.TIGHT, (*known.notes, note)
+        return verdict, None
+    return (
+        Verdict.TIGHT,
+        f"outside: activations and graphs need {said(lacking)} more than mem_fraction_static leaves",
+    )
 
 
 def _lines(

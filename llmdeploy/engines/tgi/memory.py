@@ -21,6 +21,7 @@ from llmdeploy.memory.model import Ledger, Line, Question, Rank
 from llmdeploy.memory.options import of_engine, traits_of
 from llmdeploy.memory.scheme import WIDTHS
 from llmdeploy.memory.share import budget_gib, rounded
+from llmdeploy.memory.sizes import size
 from llmdeploy.memory.stage import Read, Stage, read, staged
 from llmdeploy.memory.verdict import judge
 from llmdeploy.memory.weights import GIB, Loading
@@ -118,7 +119,12 @@ def _answer(question: Question, known: Read, stage: Stage, own: Own) -> Ledger:
         for _ in range(question.split.data)
         for rank in range(tensor)
     )
-    margin = min(kv - context * each / GIB, free) if question.kv_bytes is None else kv - context * each / GIB
+    margin, reason = kv - context * each / GIB, None
+    if question.kv_bytes is None and free < min(margin, 0.0):
+        margin = free
+        reason = f"prefill: its largest prefill, of {batch} tokens, finds {size(-free)} too little"
+    elif question.kv_bytes is None:
+        margin = min(margin, free)
     block = stage.pool.storage.block
     tokens = max(0, int(kv * GIB // each)) // block * block if each else 0
     return Ledger(
@@ -135,5 +141,6 @@ def _answer(question: Question, known: Read, stage: Stage, own: Own) -> Ledger:
         batch_tokens=batch,
         fraction=fraction,
         kv_bytes_per_request=int(context * each),
+        reason=reason,
         notes=known.notes,
     )

@@ -14,6 +14,7 @@ from llmdeploy.catalog.versions import within
 from llmdeploy.memory.constants import Row
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.model import Line, Question, Rank, Verdict
+from llmdeploy.memory.sizes import size
 from llmdeploy.memory.stage import Read, Stage
 from llmdeploy.memory.verdict import judge
 from llmdeploy.memory.weights import GIB
@@ -76,8 +77,8 @@ def held(question: Question, ranks: list[Rank], margin: float) -> tuple[Verdict,
     beside = sum(rank.activation_gib + rank.nontorch_gib for rank in ranks)
     left = offered - weights - pools
     if left < 0:
-        text = f"memory: {weights:.2f} GiB of weights and {pools:.2f} of KV cache are more than the {offered:.2f} GiB it may take"
-        return Verdict.NO, min(margin, left), text
+        text = f"memory: {size(weights)} of weights and {size(pools)} of KV cache are more than the {size(offered)} that it may take"
+        return Verdict.NO, left, text
     if margin < 0:
         return Verdict.NO, margin, None
     verdict = judge(left - beside, offered)

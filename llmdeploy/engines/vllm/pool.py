@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmdeploy.memory.model import Line, Question, Rank, Verdict
+from llmdeploy.memory.sizes import size
 from llmdeploy.memory.stage import CPU, Stage
 from llmdeploy.memory.verdict import judge
 from llmdeploy.memory.weights import GIB
@@ -73,11 +74,11 @@ def _held(
         margin = min(margin, room)
         if taken.own.blocks is not None and taking > free:
             asked = "the pool that `num-gpu-blocks-override` asks for"
-            reason = f"memory: {asked} and all beside it take {taking:.2f} GiB, and {free:.2f} are free"
-            return margin, reason, room
+            reason = f"memory: {asked} and all beside it take {size(taking)}, and {size(free)} are free"
+            return room, reason, room
     requested = question.card.memory_gib * taken.fraction
     # Every GPU is asked at the start, whatever pool is pinned (request_memory).
-    if taken.v0 or free >= requested:
+    if taken.v0 or free - requested >= min(margin, 0.0):
         return margin, None, room
-    reason = f"free-memory: {free:.2f} GiB are free at the start, and vLLM asks for {requested:.2f}"
-    return min(margin, free - requested), reason, room
+    reason = f"free-memory: {size(free)} are free at the start, and vLLM asks for {size(requested)}"
+    return free - requested, reason, room

@@ -85,7 +85,8 @@ def test_sglang_sets_states_aside_before_tokens() -> None:
 def test_a_share_that_leaves_too_little_to_run_is_tight_and_says_so() -> None:
     found = ask("sglang", fraction=0.985, context=8192)
     assert found.verdict is Verdict.TIGHT
-    assert any("more than mem_fraction_static leaves" in note for note in found.notes)
+    assert found.reason is not None and "more than mem_fraction_static leaves" in found.reason
+    assert found.margin_gib is not None and found.margin_gib > 0
 
 
 def test_sglang_pads_a_vocabulary_so_that_it_divides_and_vllm_refuses_it() -> None:
@@ -114,7 +115,7 @@ def test_tgi_pads_no_vocabulary_and_keeps_an_output_layer_whole_that_does_not_di
 @pytest.mark.parametrize(
     ("gib", "verdict", "reason"),
     [
-        (3.0, Verdict.NO, "memory: SGLang holds back 3.6 GiB to run in, and may take 3.0 in all"),
+        (3.0, Verdict.NO, "memory: SGLang holds back 3.63 GiB to run in, and may take 3.00 GiB in all"),
         (6.0, Verdict.UNKNOWN, "card: what is free on a node when SGLang starts is not known"),
     ],
 )

@@ -241,7 +241,7 @@ def test_weights_and_pool_that_are_more_than_a_node_has_do_not_fit() -> None:
     found = on_cpu(2.0)
     assert found.verdict is Verdict.NO
     assert found.reason == (
-        "memory: 1.12 GiB of weights and 1.00 of KV cache are more than the 2.00 GiB it may take"
+        "memory: 1.12 GiB of weights and 1.00 GiB of KV cache are more than the 2.00 GiB that it may take"
     )
     assert found.margin_gib is not None and found.margin_gib < 0
 

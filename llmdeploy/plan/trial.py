@@ -1,0 +1,148 @@
+"""Changes to a model on trial: checked, lowered and sized as if llm.yaml said so, beside those that it shares cards with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from msgspec.structs import replace
+
+from llmdeploy import checks
+from llmdeploy.checks.context import Context
+from llmdeploy.checks.placement import ONE_HOST
+from llmdeploy.diagnostics import Diagnostic, Severity
+from llmdeploy.memory import Ledger, Verdict
+from llmdeploy.plan import sharing, startup
+from llmdeploy.plan.hardware import Hardware
+from llmdeploy.plan.placement import demand, layout, pool_of
+from llmdeploy.plan.placement import sharing as sharers
+from llmdeploy.plan.settings import settings_of
+from llmdeploy.spec.model import Model
+
+Changes = Mapping[str, Any]
+WORTH_SAYING = 1024
+"""Tokens: a context below this helps nobody."""
+_ORDER = (Verdict.NO, Verdict.UNKNOWN, Verdict.TIGHT, Verdict.FITS)
+
+
+class Trial:
+    """One model, and what its file would say of changes to it."""
+
+    def __init__(self, context: Context, name: str) -> None:
+        self.context, self.name = context, name
+        self.model: Model = context.spec.models[name]
+        self.pool: Hardware = context.pools[pool_of(context.spec, name) or ""]
+        self.shared = bool(sharers(context.spec, self.pool.name))
+
+    def fits(
+        self,
+        changes: Changes,
+        *,
+        others: Mapping[str, Changes] | None = None,
+        cards: int | None = None,
+        node_gib: float | None = None,
+    ) -> Ledger | None:
+        """Return the ledger with these changes, where it fits and nothing is wrong that was right before.
+
+        `others` are changes to the models beside it. `cards` is how many GPUs a node of its pool then has (by
+        default those that it has, or that others leave), `node_gib` the memory of a node of CPUs.
+        """
+        trial = self.context_with({self.name: changes, **(others or {})}, cards, node_gib)
+        # Memory first: most of what is tried fails there.
+        ledger = settings_of(trial, self.name, {})[2]
+        if ledger is None or ledger.verdict is not Verdict.FITS:
+            return None
+        stated = changes.get("concurrency")
+        if stated is not None and stated > (ledger.requests_at_context or 0):
+            return None  # what this states would be warned of (LD517)
+        mates = self._mates(trial)
+        found = {(each.code, each.path) for each in self._findings(trial, mates)}
+        if found - self._before or any(self._worse(trial, mate) for mate in mates):
+            return None
+        return ledger
+
+    @cached_property
+    def free(self) -> int:
+        """How many GPUs one replica could have on a node of its pool."""
+        spec, pool, model = self.context.spec, self.pool, self.model
+        # One host has one node of it.
+        one_host = any(target.secret_kind == ONE_HOST for target in self.context.targets.values())
+        total = pool.count if one_host else pool.total
+        if self.shared:
+            rest = {each: other for each, other in spec.models.items() if each != self.name}
+            others = layout(spec.model_copy(update={"models": rest}), pool).cards
+        else:
+            others = sum(units for each, units in demand(spec)[pool.name].items() if each != self.name)
+        # Where it sits already there is room for it, beside others.
+        least = model.gpus.count if model.gpus.share else 0
+        return max(min(pool.count, (total - others) // model.replicas), least)
+
+    @cached_property
+    def _before(self) -> set[tuple[str, tuple[str | int, ...]]]:
+        trial = self.context_with({})
+        return {(each.code, each.path) for each in self._findings(trial, self._mates(trial))}
+
+    def context_with(
+        self, changes: Mapping[str, Changes], cards: int | None = None, node_gib: float | None = None
+    ) -> Context:
+        """Return what llm.yaml would be with changes to models, by name; of the others, as much as matters."""
+        spec, pool = self.context.spec, self.pool
+        # Only on a shared card or node does it matter who else is there; a thousand models are not checked a thousand times.
+        beside = self.shared or pool.is_cpu
+        models = {
+            name: model.model_copy(update=changes[name]) if name in changes else model
+            for name, model in spec.models.items()
+            if name == self.name or (beside and pool_of(spec, name) == pool.name)
+        }
+        gpus = dict(spec.gpus)
+        if cards is not None and cards > pool.count:
+            gpus[pool.name] = gpus[pool.name].model_copy(update={"count": cards, "devices": None})
+        count = cards or (pool.count if beside else max(self.free, 1))
+        more = tuple(f"one more, {index}" for index in range(pool.count, count)) if pool.devices else ()
+        here = replace(
+            pool,
+            count=count,
+            nodes=pool.nodes if beside else 1,
+            memory_gib=node_gib or pool.memory_gib,
+            devices=(*pool.devices, *more),
+        )
+        return self.context.on_trial(
+            spec.model_copy(update={"models": models, "routes": [], "gpus": gpus}),
+            pools={**self.context.pools, pool.name: here},
+        )
+
+    def _mates(self, trial: Context) -> list[str]:
+        """Return the models that share a card with it, as it was or as it would be."""
+        if not self.shared:
+            return []
+        found: set[str] = set()
+        for seating in (trial.seating(trial.pools[self.pool.name]), self.context.seating(self.pool)):
+            found |= {mate for card in seating.cards_of(self.name) for mate in seating.owners[card]}
+        return [name for name in trial.spec.models if name in found and name != self.name]
+
+    def _findings(self, trial: Context, mates: list[str]) -> Iterator[Diagnostic]:
+        """Yield the errors and warnings of these models, but for what memory itself has to say."""
+        few = {name: trial.spec.models[name] for name in trial.spec.models if name in (self.name, *mates)}
+        reduced = replace(trial, spec=trial.spec.model_copy(update={"models": few}))
+        # Seated as all of the pool are.
+        reduced.seatings[self.pool.name] = trial.seating(trial.pools[self.pool.name])
+        found = [*checks.check(reduced)]
+        for name in few:
+            settings, _, ledger = settings_of(trial, name, {})
+            found += trial.engines[trial.engine_of(name)].lower(settings).diagnostics
+            found += sharing.findings(trial, name, settings.values, ledger)
+            found += startup.findings(trial, name, settings.startup)
+        yield from (each for each in found if each.severity is not Severity.NOTE)
+
+    def _worse(self, trial: Context, mate: str) -> bool:
+        before, after = (settings_of(each, mate, {})[2] for each in (self.context, trial))
+        if before is None or after is None:
+            return False
+        return _ORDER.index(after.verdict) < _ORDER.index(before.verdict)
+
+
+def room(ledger: Ledger) -> str:
+    """Say how many requests of full length then fit."""
+    requests = int(ledger.requests_at_context or 0)
+    return f" (room for {requests} request{'s' * (requests != 1)} of {ledger.context} tokens)"
