@@ -93,7 +93,7 @@ def _size(name: str, tensor: Tensor, shape: Shape, loading: Loading, split: Spli
 
 
 def _share(name: str, tensor: Tensor, shape: Shape, loading: Loading, split: Split) -> float:
-    if loading.whole_tower and _TOWER.search(name):
+    if loading.whole_tower and TOWER.search(name):
         return 1.0
     expert = ".experts." in name
     if expert and loading.whole_experts:
