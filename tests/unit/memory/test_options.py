@@ -176,6 +176,22 @@ def test_layers_that_are_left_out_are_not_read_from_the_headers_either() -> None
     assert next(line.gib for line in lines if "attention, MLPs" in line.rule) == 8 * 14336 * 4096 * 2 / 2**30
 
 
+def test_a_tower_that_every_rank_has_whole_is_whole_in_the_headers_ledger_too() -> None:
+    found, known = config(GEMMA), gpu("h100")
+    assert found and known and known.memory_gib
+    tensors = {"vision_tower.layers.0.mlp.fc1.weight": Tensor("BF16", (4304, 1152))}
+    model = Model(GEMMA, "headers", found.config, tensors)
+    sizes = []
+    for options in ({}, {"mm-encoder-tp-mode": "data"}):
+        card = Card("nvidia", known.memory_gib, known.id)
+        asked = Question("vllm", "0.33.0", model, card, split=Split(2), options=options)
+        lines = ENGINES.get("vllm").memory(asked).ranks[0].lines
+        sizes.append(
+            next(line.gib for line in lines if "vision tower" in line.rule and line.term == "weights")
+        )
+    assert sizes[1] == 2 * sizes[0] == 4304 * 1152 * 2 / 2**30
+
+
 def test_a_part_of_config_json_that_is_one_of_its_own_keeps_what_is_not_changed() -> None:
     found = ask(name=GEMMA, on="h100", options={"hf-overrides": {"text_config": {"num_hidden_layers": 6}}})
     assert found.ranks[0].weights_gib < ask(name=GEMMA, on="h100").ranks[0].weights_gib / 2
