@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from llmdeploy.catalog.rows import by_id, lineage, sources
+from llmdeploy.catalog.rows import lineage, sources
 
 
 class Stated(Struct, frozen=True):
@@ -19,16 +19,11 @@ class Stated(Struct, frozen=True):
     config: Mapping[str, Any]
 
 
+@cache
 def config(hub_id: str) -> Stated | None:
     """Return the config of a Hub id; case does not matter."""
-    found = lineage(hub_id, _rows())
+    found = lineage("configs", hub_id)
     if not found:
         return None
     stated = {key: value for row in found for key, value in row["config"].items()}
     return Stated(found[-1]["id"], sources(found), stated)
-
-
-@cache
-def _rows() -> dict[str, dict[str, Any]]:
-    """The largest of the catalogs: msgspec reads it in a millisecond."""
-    return by_id("configs")

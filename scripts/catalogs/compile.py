@@ -126,7 +126,9 @@ def checkpoints() -> dict[str, Row]:
 def by_likeness(rows: dict[str, Row]) -> list[Row]:
     """Leave of a row that is like another only what differs: most quantized copies differ in little."""
     bases = {name: config["like"] for name, config in checkpoints().items() if "like" in config}
-    return [differing(row, rows[bases[name]], bases[name]) if name in bases else row for name, row in rows.items()]
+    return [
+        differing(row, rows[bases[name]], bases[name]) if name in bases else row for name, row in rows.items()
+    ]
 
 
 def differing(row: Row, base: Row, name: str) -> Row:
