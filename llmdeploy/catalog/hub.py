@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from llmdeploy.catalog.rows import rows
+from llmdeploy.catalog.rows import Row, lineage, rows, sources
 
 
 class ModelFacts(Struct, frozen=True):
@@ -111,15 +111,17 @@ def named(hub_id: str) -> tuple[str, tuple[str, ...]] | None:
     return (found, _NAMED[found.lower()]) if found else None
 
 
+@cache
 def model(hub_id: str) -> ModelFacts | None:
     """The facts of a Hub id. Case does not matter: the Hub has no two ids that differ by it."""
-    row = _rows().get(hub_id.lower())
-    return _facts(row) if row is not None else None
+    found = lineage("models", hub_id)
+    return _facts(found) if found else None
 
 
 def models() -> dict[str, ModelFacts]:
     """All facts by lower-case id."""
-    return {name: _facts(row) for name, row in _rows().items()}
+    ids = [row["id"] for row in rows("models")]
+    return {id.lower(): _facts(lineage("models", id)) for id in ids}
 
 
 def gated(hub_id: str) -> bool:
@@ -130,15 +132,15 @@ def gated(hub_id: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in likely)
 
 
-def _facts(row: dict[str, Any]) -> ModelFacts:
-    lists = {name: tuple(value) for name, value in row.items() if isinstance(value, list)}
-    return ModelFacts(**row | lists)
-
-
-@cache
-def _rows() -> dict[str, dict[str, Any]]:
-    """Rows become facts one by one: a spec names a few models, the catalog has a hundred."""
-    return {row["id"].lower(): row for row in rows("models")}
+def _facts(lineage: list[Row]) -> ModelFacts:
+    """Put together what a checkpoint states with what it is like."""
+    stated: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for row in lineage
+        for name, value in row.items()
+        if name != "like"
+    }
+    return ModelFacts(**stated | {"source": sources(lineage)})
 
 
 @cache

@@ -34,7 +34,7 @@ def shape(stated: Mapping[str, Any]) -> Shape:
         raise UnmodelledError("config", "config.json states no layers")
     context = rope.context(config)
     tied = config.flag("tie_word_embeddings", default=family.tied)
-    head = None if tied else Part("lm_head", vocab, hidden, "vocab", linear=True)
+    head = None if tied or family.headless else Part("lm_head", vocab, hidden, "vocab", linear=True)
     positions: tuple[Part, ...] = ()
     if family.positions is not None and context is not None:
         positions = (Part("embed_positions", context + family.positions, hidden),)

@@ -23,6 +23,8 @@ class Family(Struct, frozen=True):
     mlp_bias: bool = False
     tied: bool = False
     """Where config.json leaves `tie_word_embeddings` out."""
+    headless: bool = False
+    """No output layer: an embedding is what comes out."""
     query_norm: bool = False
     pattern: int = 0
     """Where there is no `layer_types`: every nth layer attends to everything, the others to a window; 1 is none of them."""
@@ -40,6 +42,7 @@ _LLAMA = Family("llama")
 FAMILIES: dict[str, Family] = {
     "LlamaForCausalLM": _LLAMA,
     "MistralForCausalLM": Family("mistral", pattern=-1),
+    "MistralModel": Family("mistral", pattern=-1, headless=True),
     "Mistral3ForConditionalGeneration": Family("mistral"),
     "LlavaForConditionalGeneration": Family("llava"),
     "PixtralForConditionalGeneration": Family("mistral"),

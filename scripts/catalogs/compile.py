@@ -13,6 +13,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -79,26 +80,11 @@ def gpus() -> list[Row]:
 
 
 def models() -> list[Row]:
-    lines = (HERE / "model_configs.jsonl").read_text().splitlines()
-    known = {row["model"]: model(row["model"], row) for row in map(json.loads, lines)}
-    own = read("models.yaml")
-    for row in own["corrected"]:
-        fact = known[row["id"]]
-        fact["max_context"] = row["max_position_embeddings"]
-        fact["source"] += f"; max_position_embeddings: {row['source']}"
-    for row in own["added"]:
-        known[row["id"]] = model(row["id"], row)
-    for row in own["renamed"]:
-        old = known[row["from"]]
-        known[row["id"]] = old | {
-            "id": row["id"],
-            "source": f"{old['source']} ({row['source']}, {row['from']})",
-        }
-    return [known[name] for name in sorted(known, key=str.lower)]
+    """What llmdeploy itself would read in each config.json, for checks; what is not stated is left out."""
+    return by_likeness({name: model(name, config) for name, config in checkpoints().items()})
 
 
 def model(name: str, config: Row) -> Row:
-    """What llmdeploy itself would read in this config.json; what is not stated is left out."""
     exported = config.get("hf_quant_config")
     known = facts({"quantization_config": None, **config}, name, config["source"], exported)
     assert known is not None, name
@@ -108,27 +94,53 @@ def model(name: str, config: Row) -> Row:
 
 def configs() -> list[Row]:
     """What the ledger of memory reads of each config.json, with long lists of modules as patterns."""
+    whole = {name: condensed(config) for name, config in checkpoints().items()}
+    return [
+        {key: row.pop(key) for key in ("id", "source", "like") if key in row} | {"config": row}
+        for row in by_likeness(whole)
+    ]
+
+
+@cache
+def checkpoints() -> dict[str, Row]:
+    """What is known of each config.json, and its `source`, by id; where it is derived, `like` is what it is like."""
     lines = (HERE / "model_configs.jsonl").read_text().splitlines()
-    known = {row["model"]: row for row in map(json.loads, lines)}
+    known = {row.pop("model"): row for row in map(json.loads, lines)}
     own = read("models.yaml")
     for row in own["corrected"]:
-        known[row["id"]]["max_position_embeddings"] = row["max_position_embeddings"]
-    known |= {row["id"]: {key: row[key] for key in row if key != "id"} for row in own["added"]}
+        stated = known[row["id"]]
+        stated["max_position_embeddings"] = row["max_position_embeddings"]
+        stated["source"] += f"; max_position_embeddings: {row['source']}"
+    known |= {row.pop("id"): row for row in own["added"]}
     for row in own["completed"]:
         for name in row["ids"]:
             known[name] |= row["config"]
             known[name]["source"] += f"; {', '.join(row['config'])}: {row['source']}"
-    known |= {row["id"]: known[row["from"]] for row in own["renamed"]}
+    for row in read("derived.yaml"):
+        for base in row["of"]:
+            name = row["id"].format(of=base, name=base.partition("/")[2])
+            assert name not in known, f"{name} is there twice"
+            known[name] = known[base] | row.get("config", {}) | {"source": row["source"], "like": base}
+    return {name: {"id": name, **known[name]} for name in sorted(known, key=str.lower)}
+
+
+def by_likeness(rows: dict[str, Row]) -> list[Row]:
+    """Leave of a row that is like another only what differs: most quantized copies differ in little."""
+    bases = {name: config["like"] for name, config in checkpoints().items() if "like" in config}
     return [
-        {"id": name, "source": known[name]["source"], "config": condensed(known[name])}
-        for name in sorted(known, key=str.lower)
+        differing(row, rows[bases[name]], bases[name]) if name in bases else row for name, row in rows.items()
     ]
 
 
-def condensed(config: Row) -> Row:
-    kept = {
-        key: value for key, value in config.items() if key not in ("model", "source") and value is not None
+def differing(row: Row, base: Row, name: str) -> Row:
+    assert base.keys() - row.keys() <= {"like"}, f"{row['id']} lacks what {name} states"
+    return {"id": row["id"], "source": row["source"], "like": name} | {
+        key: value for key, value in row.items() if key not in base or base[key] != value
     }
+
+
+def condensed(config: Row) -> Row:
+    kept = {key: value for key, value in config.items() if value is not None}
     layers = config.get("num_hidden_layers")
     for key in ("quantization_config", "hf_quant_config"):
         if key in kept:

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 
 from llmdeploy import catalog
+from llmdeploy.catalog import configs, hub
 
 ROOT = Path(__file__).parents[2]
 CATALOG = ROOT / "llmdeploy" / "catalog"
@@ -162,6 +165,50 @@ def test_a_dense_model_has_no_experts_and_a_mixture_some() -> None:
     """None would say that nothing is known, and a check that rests on it would keep quiet."""
     dense, mixture = catalog.model("Qwen/Qwen3-8B"), catalog.model("Qwen/Qwen3-30B-A3B")
     assert dense and mixture and (dense.experts, mixture.experts) == (0, 128)
+
+
+def ids(name: str) -> list[str]:
+    return [row["id"] for row in json.loads((CATALOG / f"{name}.json").read_text())]
+
+
+def test_a_checkpoint_states_what_it_is_like_says_but_for_its_own_words() -> None:
+    base, copy = configs.config("Qwen/Qwen3-8B"), configs.config("RedHatAI/Qwen3-8B-FP8-dynamic")
+    assert base is not None and copy is not None
+    differs = {key for key in copy.config if copy.config[key] != base.config.get(key)}
+    assert differs == {"quantization_config"} and base.config.keys() <= copy.config.keys()
+    assert copy.source.startswith(base.source) and "RedHatAI" in copy.source
+    facts = catalog.model("redhatai/qwen3-8b-fp8-dynamic")
+    assert facts is not None and (facts.heads, facts.words) == (32, ("fp8",))
+
+
+def test_every_checkpoint_is_found_however_its_id_is_written() -> None:
+    assert ids("models") == ids("configs")
+    for name in ids("models"):
+        facts, stated = catalog.model(name.upper()), configs.config(name.swapcase())
+        assert facts is not None and stated is not None and (facts.id, stated.id) == (name, name)
+
+
+@pytest.mark.parametrize("hub_id", ["Qwen/Qwen3", 'Qwen/Qwen3-8B"', "", "Qwen/Qwen3-8B\udc80", "qwen/ünwen"])
+def test_what_is_no_id_of_the_catalog_is_none(hub_id: str) -> None:
+    assert catalog.model(hub_id) is None and configs.config(hub_id) is None
+
+
+def test_one_checkpoint_is_read_without_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every start of the compiler pays for it: 330 KB would be two milliseconds."""
+    read: list[int] = []
+
+    class Counting:
+        encode = staticmethod(msgspec.json.encode)
+
+        @staticmethod
+        def decode(text: bytes) -> Any:
+            read.append(len(text))
+            return msgspec.json.decode(text)
+
+    monkeypatch.setattr("llmdeploy.catalog.rows.json", Counting)
+    assert hub.model.__wrapped__("nvidia/DeepSeek-R1-FP4") is not None
+    assert configs.config.__wrapped__("nvidia/DeepSeek-R1-FP4") is not None
+    assert len(read) == 4 and sum(read) < 5000
 
 
 def test_every_fact_has_a_source() -> None:

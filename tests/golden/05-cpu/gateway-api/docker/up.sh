@@ -164,7 +164,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current laptop-chat b6f4ab0a553d; then
+if ! current laptop-chat 811d3ab038dd; then
   fetch laptop-chat-download "${args[@]}"
 fi
 args=(
@@ -182,13 +182,13 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 600s
   --shm-size 2g
   --memory 12288m
   --env HF_HUB_OFFLINE=1
   --env VLLM_NO_USAGE_STATS=1
   --env DO_NOT_TRACK=1
-  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env VLLM_ENGINE_READY_TIMEOUT_S=600
   --env HOME=/home/vllm
   --env USER=vllm
   --env HF_HOME=/models
@@ -212,12 +212,14 @@ args=(
   4096
   --max-num-seqs
   4
+  --max-num-batched-tokens
+  2048
   --kv-cache-memory-bytes
   4294967296
 )
-start laptop-chat b6f4ab0a553d '' "${args[@]}"
+start laptop-chat 811d3ab038dd '' "${args[@]}"
 
-wait_healthy laptop-chat 1860
+wait_healthy laptop-chat 660
 
 # gateway
 args=(

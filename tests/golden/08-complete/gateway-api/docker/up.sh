@@ -550,7 +550,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current complete-embed df735236d78a; then
+if ! current complete-embed 3a54c71d7df5; then
   fetch complete-embed-download "${args[@]}"
 fi
 args=(
@@ -569,13 +569,13 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 600s
   --gpus '"device=MIG-9e107d9d-372b-5b6b-8f4e-2b3c4d5e6f70"'
   --shm-size 2g
   --env HF_HUB_OFFLINE=1
   --env VLLM_NO_USAGE_STATS=1
   --env DO_NOT_TRACK=1
-  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env VLLM_ENGINE_READY_TIMEOUT_S=600
   --env HOME=/home/vllm
   --env USER=vllm
   --env HF_HOME=/models
@@ -596,16 +596,22 @@ args=(
   embed
   --max-model-len
   4096
+  --max-num-seqs
+  256
+  --max-num-batched-tokens
+  2048
+  --gpu-memory-utilization
+  0.92
   --runner
   pooling
 )
-VLLM_API_KEY=${LLM_API_KEY:-} start complete-embed df735236d78a '' "${args[@]}"
+VLLM_API_KEY=${LLM_API_KEY:-} start complete-embed 3a54c71d7df5 '' "${args[@]}"
 
 wait_healthy complete-batch 2460
 wait_healthy complete-batch-2 2460
 wait_healthy complete-chat 840
 wait_healthy complete-small 720
-wait_healthy complete-embed 1860
+wait_healthy complete-embed 660
 
 # gateway
 args=(

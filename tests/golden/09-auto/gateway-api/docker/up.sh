@@ -166,7 +166,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current auto-batch b3d9c8f0407f; then
+if ! current auto-batch 451849ca0647; then
   fetch auto-batch-download "${args[@]}"
 fi
 args=(
@@ -185,13 +185,13 @@ args=(
   --health-interval 5s
   --health-timeout 5s
   --health-retries 3
-  --health-start-period 1800s
+  --health-start-period 1260s
   --gpus '"device=0,1,2,3"'
   --shm-size 8g
   --env HF_HUB_OFFLINE=1
   --env VLLM_NO_USAGE_STATS=1
   --env DO_NOT_TRACK=1
-  --env VLLM_ENGINE_READY_TIMEOUT_S=1800
+  --env VLLM_ENGINE_READY_TIMEOUT_S=1260
   --env HOME=/home/vllm
   --env USER=vllm
   --env HF_HOME=/models
@@ -215,8 +215,12 @@ args=(
   32768
   --max-num-seqs
   64
+  --max-num-batched-tokens
+  8192
+  --gpu-memory-utilization
+  0.92
 )
-start auto-batch b3d9c8f0407f '' "${args[@]}"
+start auto-batch 451849ca0647 '' "${args[@]}"
 
 # structured
 args=(
@@ -363,7 +367,7 @@ args=(
 )
 start auto-chat 076e62fc0248 '' "${args[@]}"
 
-wait_healthy auto-batch 1860
+wait_healthy auto-batch 1320
 wait_healthy auto-structured 840
 wait_healthy auto-chat 840
 
