@@ -38,18 +38,7 @@ def shape(stated: Mapping[str, Any]) -> Shape:
     positions: tuple[Part, ...] = ()
     if family.positions is not None and context is not None:
         positions = (Part("embed_positions", context + family.positions, hidden),)
-    latent = None
-    if family.latent and config.get("kv_lora_rank") is None:
-        text = (
-            f"config.json does not state `kv_lora_rank`, and {family.name} keeps latent vectors of its size"
-        )
-        raise UnmodelledError("config", text)
-    if config.get("kv_lora_rank") is not None:
-        latent = (
-            config.number("kv_lora_rank"),
-            config.number("qk_nope_head_dim"),
-            config.number("v_head_dim"),
-        )
+    latent = _latent(config, family)
     seen = config.whole.get("vision_config") or config.get("vision_config")
     parts, seeing = tower(seen, hidden, family.name) if isinstance(seen, Mapping) else ((), 0)
     return Shape(
@@ -74,6 +63,18 @@ def shape(stated: Mapping[str, Any]) -> Shape:
         latent_heads=latent,
         ssm_dtype=_ssm(config, family),
     )
+
+
+def _latent(config: Config, family: Family) -> tuple[int, int, int] | None:
+    """Return the rank of the latent vectors, and the sizes of the two parts of a head that are made of them."""
+    if config.get("kv_lora_rank") is not None:
+        return config.number("kv_lora_rank"), config.number("qk_nope_head_dim"), config.number("v_head_dim")
+    if family.latent:
+        text = (
+            f"config.json does not state `kv_lora_rank`, and {family.name} keeps latent vectors of its size"
+        )
+        raise UnmodelledError("config", text)
+    return None
 
 
 def _ssm(config: Config, family: Family) -> str:

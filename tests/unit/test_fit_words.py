@@ -9,7 +9,6 @@ from support import ledgers
 
 from llmdeploy.compiler import Result, compile
 from llmdeploy.memory import Verdict
-from llmdeploy.plan.fit import _gib
 from llmdeploy.show.words import figures, verdict
 
 
@@ -45,24 +44,9 @@ def test_what_fits_is_pinned_as_before(engine: str) -> None:
     assert {"--max-running-requests", "--max-num-seqs"} & {*result.plan.services[0].launch.argv}
 
 
-@pytest.mark.parametrize(
-    ("size", "beside", "text"),
-    [
-        (0.0, 0.0, "0.0 GiB"),
-        (37 / 1024, 0.0, "37 MiB"),
-        (16.0, 0.0, "16.0 GiB"),
-        (16.01, 15.99, "16,394 MiB"),
-        (15.99, 16.01, "16,374 MiB"),
-        (16.0, 15.0, "16.0 GiB"),
-    ],
-)
-def test_a_size_is_as_fine_as_what_it_is_held_against(size: float, beside: float, text: str) -> None:
-    assert _gib(size, beside) == text
-
-
 def test_a_shortage_that_rounds_to_nothing_is_told_in_mib() -> None:
     lacking = replace(ledgers.NO, margin_gib=-2 / 1024)
-    assert verdict(lacking) == "lacks 2.0 MiB for one request of 32,768 tokens"
+    assert verdict(lacking) == "lacks 2 MiB for one request of 32,768 tokens"
     assert verdict(ledgers.NO) == "lacks 69.92 GiB for one request of 32,768 tokens"
 
 

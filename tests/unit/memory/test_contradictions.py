@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from llmdeploy.catalog.configs import _rows
+from llmdeploy.catalog import configs
 from llmdeploy.catalog.configs import config as known
+from llmdeploy.catalog.rows import rows
 from llmdeploy.facts.kinds import misstated
 from llmdeploy.memory import Card, Drafter, Ledger, Model, Question, Tensor, Verdict
 from llmdeploy.memory.contradictions import contradictions
@@ -31,10 +32,12 @@ def ask(config: dict[str, Any], engine: str = "vllm", **more: Any) -> Ledger:
     return ENGINES.get(engine).memory(Question(engine, None, Model("m", "", config), CARD, **more))
 
 
-@pytest.mark.parametrize("row", _rows().values(), ids=lambda row: row["id"])
-def test_what_the_catalog_says_of_a_model_contradicts_nothing(row: dict[str, Any]) -> None:
-    assert list(contradictions(row["config"])) == []
-    assert list(misstated(row["config"])) == []
+@pytest.mark.parametrize("hub_id", [row["id"] for row in rows("configs")])
+def test_what_the_catalog_says_of_a_model_contradicts_nothing(hub_id: str) -> None:
+    found = configs.config(hub_id)
+    assert found is not None
+    assert list(contradictions(found.config)) == []
+    assert list(misstated(found.config)) == []
 
 
 @pytest.mark.parametrize(
