@@ -1,6 +1,6 @@
 # `make` prints the targets. Everything is installed below this folder: .venv and .tools.
 .DEFAULT_GOAL := help
-.PHONY: help demo dev tools oracles images check fix test boots cover goldens bench accuracy schemas catalogs clean
+.PHONY: help demo dev tools oracles images check fix test boots cover goldens bench accuracy gpu schemas catalogs clean
 
 PY := .venv/bin/python
 # Tests marked with one xdist_group share a worker: an engine's parser takes seconds to start.
@@ -60,6 +60,12 @@ bench: dev tools ## Time the compiler; BEFORE=COMMIT compares with an earlier on
 
 accuracy: dev ## Hold the ledger of memory against recorded start-ups; POINTS=FILE, FORMAT=json
 	@$(PY) scripts/accuracy $(if $(POINTS),--points $(POINTS)) $(if $(FORMAT),--format $(FORMAT))
+
+gpu: dev ## On a machine with a GPU: boot what is compiled, beside the ledger, smoke-test it and load it; ENGINE_BIN=DIR of vLLM
+	@test -n "$(ENGINE_BIN)" || { echo "gpu: name the directory of vllm and its python: make gpu ENGINE_BIN=DIR" >&2; exit 2; }
+	$(PY) scripts/gpu --engine-bin $(ENGINE_BIN) --out .gpu-results boots
+	$(PY) scripts/gpu --engine-bin $(ENGINE_BIN) --out .gpu-results smoke
+	$(PY) scripts/gpu --engine-bin $(ENGINE_BIN) --out .gpu-results throughput
 
 schemas: dev ## Regenerate schemas/: ours from the models, vendored ones from their packages
 	$(PY) -c 'from llmdeploy.spec.schema import json_schema_text as text; print(text(), end="")' > .schema.json

@@ -114,7 +114,7 @@ def _kinds(config: Config, family: Family) -> tuple[str, ...]:
     many = _many(config, *LAYERS)
     if mixed := config.sequence("hybrid_layer_pattern"):
         return tuple("sliding" if one else "full" for one in mixed)
-    window = config.number("sliding_window", "attention_chunk_size", default=0)
+    window = config.window
     if types := config.sequence("layer_types", "layers_block_type"):
         names = {"attention": "full", "linear": "linear", "mamba": "mamba"}
         kinds = tuple(names.get(str(one), str(one).removesuffix("_attention")) for one in types)
@@ -208,7 +208,7 @@ def _attention(
         parts = (*parts, Part("self_attn.qk_norm", at.key, 2))
     if family.name == "gpt-oss":
         parts = (*parts, Part("self_attn.sinks", at.query, 1, "out"))
-    window = config.number("sliding_window", "attention_chunk_size", default=0)
+    window = config.window
     cached: Kind = "sliding" if kind == "sliding" else "chunked" if kind == "chunked" else "full"
     return parts, Cache(cached, at.kv, at.key, at.value, 0 if cached == "full" else window)
 

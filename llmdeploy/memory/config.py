@@ -11,6 +11,10 @@ _MOST = 1 << 30
 """No model has more of anything that a config.json counts."""
 _TEXT = ("text_config", "llm_config", "language_config", "thinker_config")
 
+_WINDOWS = dict.fromkeys(("cohere2", "gemma2", "gemma3_text", "mistral", "olmo3"), 4096)
+"""By `model_type`, the window of a config.json that does not state one: what is as its class has it, transformers leaves
+out when it saves. Source: transformers 5.19, models/*/configuration_*.py; seen on an H200 with `mistral` (docs/gpu.md)."""
+
 
 def mapping(value: Any) -> Mapping[str, Any]:
     """Return a mapping as it is, and nothing else."""
@@ -61,6 +65,14 @@ class Config:
     def sequence(self, *keys: str) -> list[Any]:
         value = self.get(*keys)
         return list(value) if isinstance(value, (list, tuple)) else []
+
+    @property
+    def window(self) -> int:
+        """Tokens that a layer with a window sees; 0 where there is none. null says that there is none."""
+        stated = any("sliding_window" in source for source in (self.text, self.whole))
+        kind = str(self.text.get("model_type") or self.whole.get("model_type"))
+        default = 0 if stated else _WINDOWS.get(kind, 0)
+        return self.number("sliding_window", "attention_chunk_size", default=default)
 
     @property
     def architectures(self) -> tuple[str, ...]:

@@ -21,10 +21,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--points", type=Path, default=HERE / "memory_points.jsonl")
     parser.add_argument("--format", choices=("table", "json"), default="table")
     asked = parser.parse_args(argv)
-    points = [
+    lines = [
         json.loads(line) for line in asked.points.read_text(encoding="utf-8").splitlines() if line.strip()
     ]
-    rows = [judged(point) for point in points]
+    # scripts/gpu keeps a point beside what else it measured.
+    rows = [judged(line.get("point", line)) for line in lines]
     found = {"summary": summary(rows), "rows": rows}
     print(json.dumps(found, indent=1) if asked.format == "json" else table(found))
     return 0

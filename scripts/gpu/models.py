@@ -39,7 +39,8 @@ def config(
     row = configs.config(shape)
     if row is None:
         raise LookupError(f"`{shape}` is no row of llmdeploy/catalog/configs.json")
-    stated = {key: value for key, value in row.config.items() if key not in _OURS}
+    # What a row has not is not there: left out, a class would put its own in.
+    stated = {"sliding_window": None, **{key: value for key, value in row.config.items() if key not in _OURS}}
     if architecture is not None:
         stated.pop("vision_config", None)
         stated["architectures"] = [architecture]

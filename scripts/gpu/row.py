@@ -63,8 +63,8 @@ def _point(
     card, machine = ran_on
     model = asked["model"]
     stated = {
-        "model": asked["shape"],
-        "architecture": asked.get("as"),
+        "id": f"gpu-{asked['name']}",
+        "model": f"{asked['shape']} as {asked['as']}" if "as" in asked else asked["shape"],
         "engine": "vllm",
         "version": said.version,
         **card,
@@ -83,6 +83,7 @@ def _point(
         "fit": _fit(booted, said),
         "failure": said.failure.line if said.failure else None,
         "src": f"measured here: {machine}",
+        "usable": True,
     }
     return {key: value for key, value in stated.items() if value is not None}
 

@@ -87,7 +87,8 @@ def run(asked: Asked, file: Path, rounds: range) -> None:
         _until_ready(ways, asked)
         for turn in turns:
             found = _measured(turn, min(_LOAD_S, asked.left_s()))
-            line = {"way": turn.way.name, "round": turn.round, "argv": turn.way.argv, **found, "on": ran_on}
+            argv = ["./model" if word in ("/model", str(model)) else word for word in turn.way.argv]
+            line = {"way": turn.way.name, "round": turn.round, "argv": argv, **found, "on": ran_on}
             with (asked.out / "throughput.jsonl").open("a", encoding="utf-8") as results:
                 results.write(json.dumps(line) + "\n")
             print({key: value for key, value in line.items() if key not in ("argv", "on")}, flush=True)

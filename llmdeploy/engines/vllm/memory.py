@@ -257,8 +257,9 @@ def _answer(
 
 
 def _printed(pool: Pool, blocks: int, at_once: float, taken: Taken, copies: int) -> int:
-    """Return "GPU KV cache size": of layers of several kinds, older releases print the tokens of one group."""
-    if len(pool.groups) > 1 and taken.value("printed_at_length"):
+    """Return "GPU KV cache size". Where layers give tokens back, newer releases print what full requests hold together."""
+    whole = len(pool.groups) == 1 and pool.groups[0].kind in ("full", "latent")
+    if not whole and taken.value("printed_at_length"):
         return int(at_once * taken.context)
     return blocks // max(len(pool.groups), 1) * pool.block * copies
 

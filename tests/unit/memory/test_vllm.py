@@ -373,3 +373,32 @@ def test_sums_are_those_of_their_lines_and_all_is_filled(
     )
     assert None not in filled
     assert None not in (found.bytes_per_token, found.kv_bytes_per_request, found.context, found.fraction)
+
+
+@pytest.mark.parametrize(
+    ("stated", "tokens"),
+    [
+        ({}, 1_048_294),  # an H200 said 1,048,371 (docs/gpu.md)
+        ({"sliding_window": 4096}, 1_048_294),
+        ({"sliding_window": None}, 655_696),
+    ],
+    ids=["its class's own", "stated", "none"],
+)
+def test_a_window_that_config_json_leaves_out_is_that_of_the_class(
+    stated: dict[str, Any], tokens: int
+) -> None:
+    known = model("mistralai/Mistral-Small-3.1-24B-Instruct-2503")
+    own = {key: value for key, value in known.config.items() if key != "vision_config"}
+    named = {"architectures": ["MistralForCausalLM"], "model_type": "mistral", **stated}
+    asked = Question(
+        "vllm",
+        "0.26.0",
+        Model("m", "", {**own, **named}),
+        card("h200-sxm-141gb"),
+        context=32768,
+        concurrency=64,
+        fraction=0.9,
+        batch_tokens=8192,
+        quantization="fp8",
+    )
+    assert VLLM.memory(asked).kv_tokens == tokens
