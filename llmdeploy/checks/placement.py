@@ -126,7 +126,8 @@ def _whole_pool(pool: Hardware, taken: dict[str, int], replicas: list[int]) -> I
                 f"pool `{pool.name}` has {pool.total} GPU{'s' * (pool.total > 1)}, its models take {sum(taken.values())}: {each}",
                 ("models", name, "gpus", "count"),
                 help=f"give the pool more (`count` × `nodes`), or take {sum(taken.values()) - pool.total} from the models (`gpus.count` × `replicas`)",
-                notes=(Note("the pool", ("gpus", pool.name, "count")),),
+                # The mapping: `count` and `nodes` both say how many there are.
+                notes=(Note("the pool", ("gpus", pool.name)),),
             )
             return
 

@@ -62,6 +62,9 @@ class AcmeEngine:
     def limits(self, version: str) -> Limits:
         return Limits()
 
+    def takes(self, setting: str, version: str, vendor: str) -> bool:
+        return True
+
     def lower(self, settings: Settings) -> Lowered:
         values = [f"--{name}={value}" for name, value in sorted(settings.values.items())]
         probe = Probe("/up", period_s=10, timeout_s=5, failures=3)

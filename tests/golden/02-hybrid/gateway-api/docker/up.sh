@@ -310,7 +310,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current hybrid-chat aa54eace379d; then
+if ! current hybrid-chat 6799023a0e24; then
   fetch hybrid-chat-download "${args[@]}"
 fi
 args=(
@@ -355,9 +355,9 @@ args=(
   --chunked-prefill-size
   8192
   --mem-fraction-static
-  0.834
+  0.829
 )
-start hybrid-chat aa54eace379d '' "${args[@]}"
+start hybrid-chat 6799023a0e24 '' "${args[@]}"
 
 wait_healthy hybrid-batch 2040
 wait_healthy hybrid-structured 660

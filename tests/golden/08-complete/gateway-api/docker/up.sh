@@ -364,7 +364,7 @@ args=(
   --revision
   a09a35458c702b33eeacc393d103063234e8bc28
 )
-if ! current complete-chat f299622f74f7; then
+if ! current complete-chat a3041dba331f; then
   fetch complete-chat-download "${args[@]}"
 fi
 args=(
@@ -430,7 +430,7 @@ if __name__ == "__main__":
   --chunked-prefill-size
   4096
   --mem-fraction-static
-  0.858
+  0.85
   --disable-radix-cache
   --grammar-backend
   none
@@ -440,7 +440,7 @@ if __name__ == "__main__":
   --config
   /tmp/llmdeploy-engine.yaml
 )
-LLMDEPLOY_API_KEY=${LLM_API_KEY:-} start complete-chat f299622f74f7 '' "${args[@]}"
+LLMDEPLOY_API_KEY=${LLM_API_KEY:-} start complete-chat a3041dba331f '' "${args[@]}"
 
 # small
 args=(

@@ -318,7 +318,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current auto-chat 076e62fc0248; then
+if ! current auto-chat 604debc5bc08; then
   fetch auto-chat-download "${args[@]}"
 fi
 args=(
@@ -363,9 +363,9 @@ args=(
   --chunked-prefill-size
   8192
   --mem-fraction-static
-  0.834
+  0.829
 )
-start auto-chat 076e62fc0248 '' "${args[@]}"
+start auto-chat 604debc5bc08 '' "${args[@]}"
 
 wait_healthy auto-batch 1320
 wait_healthy auto-structured 840
