@@ -56,6 +56,7 @@ def test_every_model_answers_directly_and_through_its_route(tmp_path: Path) -> N
     for check in json.loads(done.stdout)["checks"]:
         asked.setdefault((check["model"], check["via"]), set()).add(check["check"])
     native = {"batch": set[str](), "structured": {"client", "native"}, "chat": {"native"}}
+    own = {"batch": {"prefix", "drain"}, "structured": {"drain"}, "chat": {"drain"}}
     for path, model in ROUTES.items():
-        assert asked[model, "direct"] == {"live", "ready", *OPENAI, *native[model]}
+        assert asked[model, "direct"] == {"live", "ready", *OPENAI, *native[model], *own[model]}
         assert asked[model, path] == {"closed", *OPENAI, *native[model]}
