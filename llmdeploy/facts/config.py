@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from llmdeploy.catalog import ModelFacts
@@ -10,6 +11,7 @@ from llmdeploy.facts.checkpoint import checkpoint
 
 _DTYPES = ("bfloat16", "float16", "float32")
 
+_LONGEST = 1 << 30
 #: A config.json names the number of routed experts in one of these ways.
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 EXPERTS_PER_TOKEN = ("num_experts_per_tok", "experts_per_token", "top_k_experts")
@@ -115,7 +117,9 @@ def longest(config: Mapping[str, Any]) -> int | None:
     ):
         return stated
     start = integer(scaling, "original_max_position_embeddings") if kind == "yarn" else None
-    return int((start or stated) * factor)
+    length = (start or stated) * factor
+    # What is no length at all is the ledger's to refuse.
+    return int(length) if isfinite(length) and 1 <= length <= _LONGEST else stated
 
 
 def integer(config: Mapping[str, Any], *keys: str) -> int | None:

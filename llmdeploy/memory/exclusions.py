@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from fnmatch import translate
 from functools import lru_cache
 
+from llmdeploy.memory.errors import UnmodelledError
+
 _PREFIX = r"^(model\.language_model\.|language_model\.model\.|language_model\.|model\.|backbone\.)+"
 
 _LAYER = r"^(?!re:)(.*\blayers\.)(\d+)(\..*)$"
@@ -24,7 +26,12 @@ def compiled(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
     A pattern names a module or what lies below it. A single word is any module of that name, wherever it stands.
     """
     each = [_expression(pattern) for pattern in patterns if not pattern.startswith("...")]
-    return re.compile("|".join(f"(?:{one})" for one in each)) if each else None
+    try:
+        return re.compile("|".join(f"(?:{one})" for one in each)) if each else None
+    except re.error as wrong:
+        raise UnmodelledError(
+            "quantization", f"a name of what is not quantized is no pattern: {wrong}"
+        ) from None
 
 
 def _expression(pattern: str) -> str:

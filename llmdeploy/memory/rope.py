@@ -6,10 +6,14 @@ config/model.py, _get_and_verify_max_len.
 
 from __future__ import annotations
 
-from llmdeploy.memory.config import Config
+from math import isfinite
+
+from llmdeploy.memory.config import Config, mapping
+from llmdeploy.memory.errors import UnmodelledError
 
 _COUNTED_IN = ("default", "llama3", "longrope", "su", "mrope", "proportional")
 """Kinds whose max_position_embeddings is the scaled length already."""
+_LONGEST = 1 << 30
 
 
 def context(config: Config) -> int | None:
@@ -20,7 +24,7 @@ def context(config: Config) -> int | None:
     kind, factor, start = _scaling(config)
     if kind in _COUNTED_IN or factor is None:
         return stated
-    return int((start if kind == "yarn" and start else stated) * factor)
+    return _stretched(start if kind == "yarn" and start else stated, factor)
 
 
 def elements(config: Config, head: int) -> int:
@@ -31,18 +35,28 @@ def elements(config: Config, head: int) -> int:
     kind, factor, start = _scaling(config)
     rows = stated
     if factor is not None and kind in ("linear", "yarn", "dynamic"):
-        rows = max(stated, int((start or stated) * factor))
+        rows = max(stated, _stretched(start or stated, factor))
     names = str(config.architectures)
     if "Gemma4" in names:  # the layers that see everything have larger heads
         return stated * (size + config.number("global_head_dim", default=size))
     return rows * size + (stated * size if "Gemma3" in names else 0)
 
 
+def _stretched(positions: int, factor: float) -> int:
+    length = positions * factor
+    if not isfinite(length) or not 1 <= length <= _LONGEST:
+        raise UnmodelledError(
+            "config", f"a rope `factor` of {factor:g} makes no length of {positions} positions"
+        )
+    return int(length)
+
+
 def _scaling(config: Config) -> tuple[str, float | None, int | None]:
     scaling = config.mapping("rope_scaling") or config.mapping("rope_parameters")
-    scaling = scaling.get("full_attention", scaling)
+    scaling = mapping(scaling.get("full_attention", scaling))
     kind = str(scaling.get("rope_type", scaling.get("type", "default")))
     factor = scaling.get("factor")
     start = scaling.get("original_max_position_embeddings")
-    good = isinstance(factor, (int, float)) and not isinstance(factor, bool) and factor > 0
-    return kind, float(factor) if good else None, start if isinstance(start, int) else None
+    if not isinstance(factor, (int, float)) or isinstance(factor, bool) or not factor > 0:
+        factor = None
+    return kind, None if factor is None else float(factor), start if isinstance(start, int) else None

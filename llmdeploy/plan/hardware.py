@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -9,6 +10,8 @@ from msgspec import Struct
 from llmdeploy import catalog
 from llmdeploy.spec.model import Pool, Spec
 
+_OF_A_PROFILE = 0.95
+"""GiB of a slice for each GB in the name of its profile: 4.75 for 1g.5gb, and a little more in larger ones (MIG User Guide)."""
 _RESOURCES = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu"}
 
 
@@ -77,7 +80,7 @@ def _pools(spec: Spec) -> Iterator[tuple[str, Hardware]]:
                 name=name,
                 vendor=vendor,
                 title=gpu.name if gpu else f"{vendor} GPU",
-                memory_gib=pool.memory or (gpu.memory_gib if gpu else None),
+                memory_gib=pool.memory or _memory(pool, gpu),
                 capability=pool.capability or (gpu.capability if gpu else None),
                 arch=gpu.arch if gpu else None,
                 resource=resource,
@@ -90,6 +93,15 @@ def _pools(spec: Spec) -> Iterator[tuple[str, Hardware]]:
                 gpu=gpu.id if gpu else None,
             ),
         )
+
+
+def _memory(pool: Pool, gpu: catalog.Gpu | None) -> float | None:
+    """Return what the catalog knows of one unit: of a MIG slice, what the name of its profile says."""
+    if pool.resource is None or "mig-" not in pool.resource:
+        named = any(device.startswith("MIG-") for device in pool.devices or ())
+        return gpu.memory_gib if gpu and not named else None
+    profile = re.search(r"mig-\d+g\.(\d+)gb", pool.resource)
+    return int(profile[1]) * _OF_A_PROFILE if profile else None
 
 
 def _free_indexes(spec: Spec) -> Iterator[str]:

@@ -141,6 +141,9 @@ def differing(row: Row, base: Row, name: str) -> Row:
 
 def condensed(config: Row) -> Row:
     kept = {key: value for key, value in config.items() if value is not None}
+    if kept.get("model_type") == "mistral":
+        # Rows leave null out, and what a config.json does not state of this would be its class's own 4096.
+        kept.setdefault("sliding_window", None)
     layers = config.get("num_hidden_layers")
     for key in ("quantization_config", "hf_quant_config"):
         if key in kept:

@@ -186,3 +186,41 @@ def test_weights_with_more_than_the_config_tells_of_are_believed(found: dict[str
 
 def test_weights_of_an_architecture_that_is_not_modelled_are_not_judged() -> None:
     assert doubt(Model("m", "", {**LLAMA, "architectures": ["X"]}, {"a": Tensor("F32", (1,))})) is None
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"rope_scaling": {"rope_type": "linear", "factor": float("inf")}},
+        {"rope_scaling": {"rope_type": "linear", "factor": 1e-9}},
+        {"rope_scaling": {"rope_type": "yarn", "factor": 1e30}},
+        {"quantization_config": {"quant_method": "fp8", "ignore": ["re:["]}},
+    ],
+    ids=["endless", "no length", "no such length", "no pattern"],
+)
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi"])
+def test_what_makes_no_sense_is_unknown_and_no_figure(stated: dict[str, Any], engine: str) -> None:
+    ledger = ask({**LLAMA, **stated}, engine, context=1024)
+    assert ledger.verdict is Verdict.UNKNOWN
+    assert ledger.reason and ledger.reason.startswith(("config: ", "quantization: "))
+
+
+def test_a_rope_of_another_shape_is_as_none() -> None:
+    assert ask({**LLAMA, "rope_parameters": {"full_attention": 5}}, context=1024).verdict is Verdict.FITS
+
+
+@pytest.mark.parametrize(
+    ("hub_id", "window"),
+    [
+        ("mistralai/Mistral-7B-Instruct-v0.1", 4096),
+        ("mistralai/Mistral-7B-Instruct-v0.3", None),
+        ("mistralai/Mistral-Nemo-Instruct-2407", None),
+        ("mistralai/Mistral-Large-Instruct-2411", None),
+    ],
+)
+def test_a_model_of_the_catalog_has_its_own_window_and_not_that_of_its_class(
+    hub_id: str, window: int | None
+) -> None:
+    found = configs.config(hub_id)
+    assert found is not None and "sliding_window" in found.config
+    assert found.config["sliding_window"] == window
