@@ -48,7 +48,7 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
     if asked is None:
         return Sized(None, _unsolved(values))
     if not asked.model.config and asked.model.tensors is None:
-        return Sized(Ledger(Verdict.UNKNOWN, reason=_nothing_known(asked)), _unsolved(values))
+        return Sized(Ledger(Verdict.UNKNOWN, reason=_nothing_known(context, name, asked)), _unsolved(values))
     if (word := impossible(context, name, pool)) is not None:
         reason = f"quantization: `{word}` cannot be had here, and nothing else is asked for"
         return Sized(Ledger(Verdict.UNKNOWN, reason=reason), _unsolved(values))
@@ -181,8 +181,10 @@ def _drafter(context: Context, name: str) -> Drafter | None:
     return Drafter(stated.method, stated.tokens, context.drafter(name))
 
 
-def _nothing_known(asked: Question) -> str:
-    remedy = "read it with `--online`, or state its shape under `architecture`"
+def _nothing_known(context: Context, name: str, asked: Question) -> str:
+    here = context.spec.models[name].source.path is not None
+    read = "see that it is there and can be read" if here else "read it with `--online`"
+    remedy = f"{read}, or state its shape under `architecture`"
     return f"config: no config.json of `{asked.model.id}` is known; {remedy}"
 
 

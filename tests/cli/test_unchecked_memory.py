@@ -53,6 +53,11 @@ def test_build_says_so_as_well(tmp_path: Path) -> None:
 def test_a_directory_is_not_sent_to_the_hub(tmp_path: Path) -> None:
     result = run("validate", SPEC.replace("acme/unheard-of-7B", "./mine"), tmp_path)
     assert "memory was not checked for `chat`: state its shape" in result.output
+    found = json.loads(
+        run("validate", (tmp_path / "llm.yaml").read_text(), tmp_path, "--format", "json").output
+    )
+    (why,) = [each["reason"] for each in found["memory_not_checked"]]
+    assert "see that it is there" in why and "--online" not in why
 
 
 def test_a_model_type_is_enough_to_know_the_architecture(tmp_path: Path) -> None:
