@@ -2,7 +2,7 @@
 
 All stand on the card at once, each with the same share of it and the same bytes of KV cache, and one is asked while
 the others are idle: so the turns are short, and nothing is compiled or loaded between them. The load is
-`vllm bench serve` with random prompts of fixed lengths.
+`vllm bench serve` with random prompts of fixed lengths, after a warm-up of as many requests as run at once.
 """
 
 from __future__ import annotations
@@ -83,7 +83,11 @@ def run(asked: Asked, file: Path, rounds: range) -> None:
     turns: list[_Turn] = []
     try:
         ways += _begun(stated, asked, model)
-        turns += [_client(way, turn, stated["load"], asked, model) for turn in rounds for way in ways]
+        turns += [
+            _client(way, turn, stated["load"], asked, model)
+            for turn in rounds
+            for way in _rotated(ways, turn)
+        ]
         _until_ready(ways, asked)
         for turn in turns:
             found = _measured(turn, min(_LOAD_S, asked.left_s()))
@@ -115,6 +119,12 @@ def _begun(stated: dict[str, Any], asked: Asked, model: Path) -> list[_Way]:
     return found
 
 
+def _rotated(ways: Sequence[_Way], turn: int) -> list[_Way]:
+    """Return them so that over the rounds each is asked first, second and last."""
+    at = (turn - 1) % len(ways)
+    return [*ways[at:], *ways[:at]]
+
+
 def _client(way: _Way, turn: int, load: dict[str, int], asked: Asked, model: Path) -> _Turn:
     name = f"client-{way.begun.port}-{turn}"
     gate, result = asked.work / f"{name}.gate", asked.work / f"{name}.json"
@@ -125,6 +135,7 @@ def _client(way: _Way, turn: int, load: dict[str, int], asked: Asked, model: Pat
         "--random-output-len": load["output"],
         "--num-prompts": load["prompts"],
         "--max-concurrency": load["concurrency"],
+        "--num-warmups": load["concurrency"],
         "--seed": turn,
     }
     argv = (

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 from statistics import median
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -50,3 +52,13 @@ def test_every_boot_says_what_it_ran_on() -> None:
     for line in (GPU / "measured.jsonl").read_text(encoding="utf-8").splitlines():
         source = json.loads(line)["point"]["src"]
         assert source.startswith("measured here: NVIDIA") and "torch" in source and "vLLM" in source
+
+
+def test_the_compiled_command_serves_at_least_what_the_defaults_do() -> None:
+    ways: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for line in (GPU / "throughput.jsonl").read_text(encoding="utf-8").splitlines():
+        ways[json.loads(line)["way"]].append(json.loads(line))
+    assert len({tuple(turn["round"] for turn in turns) for turns in ways.values()}) == 1
+    assert all(len(turns) >= 3 and not any(turn["failed"] for turn in turns) for turns in ways.values())
+    rate = {way: median(turn["total_token_throughput"] for turn in turns) for way, turns in ways.items()}
+    assert rate["llmdeploy"] >= rate["vLLM's defaults"]
