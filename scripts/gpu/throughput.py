@@ -28,6 +28,8 @@ _HEALTH = "/health"
 _IMPORTS_S = 200.0
 _READY_S = 240.0
 _LOAD_S = 240.0
+_LEAST_S = 45.0
+"""What a turn takes at least: with less left, none is begun."""
 _PERIOD_S = 0.2
 # Imports what the client needs and waits for its turn, so that no time on the card goes to that.
 _CLIENT = """
@@ -90,6 +92,12 @@ def run(asked: Asked, file: Path, rounds: range) -> None:
         ]
         _until_ready(ways, asked)
         for turn in turns:
+            if asked.left_s() < _LEAST_S:
+                print(
+                    f"round {turn.round}, {turn.way.name}: not asked, {asked.left_s():.0f} s are left",
+                    flush=True,
+                )
+                break
             found = _measured(turn, min(_LOAD_S, asked.left_s()))
             argv = ["./model" if word in ("/model", str(model)) else word for word in turn.way.argv]
             line = {"way": turn.way.name, "round": turn.round, "argv": argv, **found, "on": ran_on}
@@ -173,6 +181,6 @@ def _measured(turn: _Turn, limit_s: float) -> dict[str, Any]:
     while turn.client.status is None and time.monotonic() < end:
         time.sleep(_PERIOD_S)
     if not turn.result.exists():
-        return {"failed": turn.client.log.read_text(encoding="utf-8", errors="replace")[-2000:]}
+        return {"why": turn.client.log.read_text(encoding="utf-8", errors="replace")[-2000:]}
     found = json.loads(turn.result.read_text(encoding="utf-8"))
     return {key: found[key] for key in _FIGURES if key in found}
