@@ -18,7 +18,8 @@ from llmdeploy.facts.sources import Named, main_source, sources
 from llmdeploy.memory import overrides
 from llmdeploy.memory.model import Model
 from llmdeploy.plan.hardware import Hardware
-from llmdeploy.plan.placement import Layout, layout
+from llmdeploy.plan.packing import Layout
+from llmdeploy.plan.placement import layout
 from llmdeploy.plan.policy import Choice
 from llmdeploy.spec.model import Spec
 from llmdeploy.targets.base import Target

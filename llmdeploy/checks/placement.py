@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from llmdeploy import catalog
 from llmdeploy.checks.context import Context
-from llmdeploy.diagnostics import Diagnostic, Note, Path, Place
+from llmdeploy.diagnostics import Diagnostic, Note, Place
 from llmdeploy.plan.hardware import Hardware
-from llmdeploy.plan.placement import Layout, demand, share_of, sharing
-from llmdeploy.spec.model import Model
+from llmdeploy.plan.placement import demand, sharing
 
 ONE_HOST = "env"
 """`Target.secret_kind` of the targets that run on one host, where device ids are handed out by hand."""
@@ -139,20 +138,18 @@ def _shares(context: Context, pool: Hardware) -> Iterator[Diagnostic]:
         yield from (_indivisible(pool, name) for name in names)
         return
     seating = context.seating(pool)
-    homeless = [name for name, seats in seating.seats.items() if not seats]
-    if homeless:
-        # One that no node can hold has been reported.
-        if not any(context.spec.models[name].gpus.count > pool.count for name in homeless):
-            yield _overcommitted(context, pool, seating, homeless[0])
-        return
+    if seating.homeless:
+        return  # which is more to say (LD357)
     for name in names:
-        others = {other for card in seating.cards_of(name) for other in seating.owners[card]} - {name}
-        if not others and seating.shares[name] < 1:
+        cards = len(seating.cards_of(name))
+        if seating.shares[name] < 1 and seating.alone(name):
+            of = "a card" if cards == 1 else f"each of {cards} cards"
+            has = "it has the whole card" if cards == 1 else "it has them whole"
             yield Diagnostic(
                 "LD535",
-                f"`{name}` takes {seating.shares[name]:g} of a card that nobody else uses",
+                f"`{name}` takes {seating.shares[name]:g} of {of} that nobody else uses",
                 ("models", name, "gpus", "share"),
-                help="leave `share` out, and it has the whole card",
+                help=f"leave `share` out, and {has}",
             )
 
 
@@ -164,40 +161,6 @@ def _indivisible(pool: Hardware, name: str) -> Diagnostic:
         message = f"a slice of `{pool.name}` is a share of a card already"
         help = "leave `share` out: each model takes a slice of its own"
     return Diagnostic("LD358", message, ("models", name, "gpus", "share"), help)
-
-
-def _overcommitted(context: Context, pool: Hardware, seating: Layout, name: str) -> Diagnostic:
-    models = context.spec.models
-    each = " + ".join(_taken(models[other], other) for other in seating.seats)
-    place = "one card" if pool.count == 1 else f"{pool.count} cards"
-    node = " of one node" if pool.nodes > 1 else ""
-    sizes = {
-        other: f" ({seating.shares[other] * pool.memory_gib:.1f} GiB)" if pool.memory_gib else ""
-        for other in seating.seats
-    }
-    return Diagnostic(
-        "LD357",
-        f"the models of `{pool.name}` take more than its cards{node} have: {each} of {place}",
-        _at(models[name], name),
-        help="take smaller shares (those on a card sum to 1 at most), or give the pool more cards",
-        notes=tuple(
-            Note(
-                f"`{other}` takes {seating.shares[other]:g} of a card{sizes[other]}",
-                _at(models[other], other),
-            )
-            for other in seating.seats
-            if other != name
-        ),
-    )
-
-
-def _taken(model: Model, name: str) -> str:
-    units = model.replicas * model.gpus.count
-    return f"{f'{units} × ' if units > 1 else ''}{share_of(model):g} ({name})"
-
-
-def _at(model: Model, name: str) -> Path:
-    return ("models", name, "gpus") if model.gpus.share is None else ("models", name, "gpus", "share")
 
 
 def _named_devices(context: Context, pool: Hardware, taken: dict[str, int]) -> Iterator[Diagnostic]:

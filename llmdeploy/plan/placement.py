@@ -3,57 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from itertools import takewhile
-
-from msgspec import Struct
+from collections.abc import Mapping
 
 from llmdeploy.plan.hardware import Hardware
+from llmdeploy.plan.packing import Layout, Need, packed
 from llmdeploy.spec.model import Model, Spec
 
 Devices = tuple[tuple[str, ...], ...]
 """Device ids of each replica."""
-
-Seats = tuple[tuple[int, ...], ...]
-"""Cards of each replica, counted from 0 within a pool."""
-
-_WHOLE = 1 + 1e-9
-"""A card, for sums of shares: 0.6 + 0.3 + 0.1 is not quite 1."""
-
-
-class Layout(Struct, frozen=True):
-    """Who sits on which card of a pool's node. Models stand in the order of llm.yaml.
-
-    `shares` has what each takes of a card: 1 where its cards are its own.
-    """
-
-    seats: Mapping[str, Seats]
-    shares: Mapping[str, float]
-    owners: Mapping[int, tuple[str, ...]]
-    """The models of each card."""
-
-    @property
-    def cards(self) -> int:
-        """How many cards are taken."""
-        return 1 + max(self.owners, default=-1)
-
-    def cards_of(self, name: str) -> set[int]:
-        return {card for replica in self.seats[name] for card in replica}
-
-    def earlier(self, name: str) -> tuple[str, ...]:
-        """Return the models that share a card with this one and stand before it in llm.yaml."""
-        before = {other for card in self.cards_of(name) for other in self._before(name, card)}
-        return tuple(other for other in self.seats if other in before) if before else ()
-
-    def held(self, name: str) -> tuple[float, ...]:
-        """Return for each replica what those earlier ones hold of its fullest card."""
-        return tuple(
-            max(sum(self.shares[other] for other in self._before(name, card)) for card in cards)
-            for cards in self.seats[name]
-        )
-
-    def _before(self, name: str, card: int) -> Iterator[str]:
-        return takewhile(lambda other: other != name, self.owners[card])
 
 
 def pool_of(spec: Spec, model: str) -> str | None:
@@ -80,39 +37,22 @@ def sharing(spec: Spec, pool: str) -> list[str]:
 
 
 def layout(spec: Spec, pool: Hardware) -> Layout:
-    """Seat the models of a pool on one node: each share on the first cards that have room, all else on cards of its own.
+    """Seat the models of a pool on one node."""
+    return packed(needs(spec, pool.name), pool.count)
 
-    Who finds no room has no seats. Replicas of one model never meet on a card, where a second one would only halve
-    the first.
-    """
-    taken: list[float] = []
-    names = [name for name in spec.models if pool_of(spec, name) == pool.name]
-    seats = {name: _seated(spec.models[name], taken, pool.count) for name in names}
-    owners: dict[int, tuple[str, ...]] = {}
-    for name in names:
-        for card in sorted(card for replica in seats[name] for card in replica):
-            owners[card] = (*owners.get(card, ()), name)
-    return Layout(seats, {name: share_of(spec.models[name]) for name in names}, owners)
+
+def needs(spec: Spec, pool: str) -> dict[str, Need]:
+    """Return what each model of a pool takes of its cards."""
+    return {
+        name: Need(share_of(model), model.gpus.count, model.replicas)
+        for name, model in spec.models.items()
+        if pool_of(spec, name) == pool
+    }
 
 
 def share_of(model: Model) -> float:
     """Return what a model takes of each of its cards."""
     return 1.0 if model.gpus.share is None else model.gpus.share
-
-
-def _seated(model: Model, taken: list[float], most: int) -> Seats:
-    """Take seats: `taken` has what is taken of each card so far, and grows."""
-    share, count = share_of(model), model.gpus.count
-    # No card that somebody sits on has room for a whole one.
-    room = [card for card, much in enumerate(taken) if much + share <= _WHOLE] if share < 1 else []
-    free = range(len(taken), most)
-    cards = [*room, *free[: max(model.replicas * count - len(room), 0)]][: model.replicas * count]
-    if len(cards) < model.replicas * count:
-        return ()
-    taken += [0.0] * (1 + max(cards) - len(taken))
-    for card in cards:
-        taken[card] += share
-    return tuple(tuple(cards[at : at + count]) for at in range(0, len(cards), count))
 
 
 def per_node(spec: Spec, pool: Hardware) -> int:

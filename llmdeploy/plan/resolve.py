@@ -11,7 +11,7 @@ from llmdeploy.checks.context import Context
 from llmdeploy.checks.gateway import normal
 from llmdeploy.diagnostics import Diagnostic, Path
 from llmdeploy.engines.base import Lowered, Settings
-from llmdeploy.plan import fit, sharing, startup
+from llmdeploy.plan import crowding, fit, sharing, startup
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import (
     Gateway,
@@ -50,6 +50,8 @@ def resolve(context: Context, options: Mapping[str, Any]) -> tuple[Plan, list[Di
         service = _service(context, name, settings, lowered, devices[name], why)
         services.append(replace(service, memory=ledger))
         routes += _routes(spec, name, lowered)
+    for pool in context.pools.values():
+        findings += crowding.findings(context, pool, _ways_to_seats)
     order = {normal(route.path): index for index, route in enumerate(spec.routes)}
     cache = spec.storage.cache
     plan = Plan(
@@ -75,6 +77,12 @@ def _ways_out(context: Context, name: str) -> list[str]:
     from llmdeploy.plan.ways_out import ways_out
 
     return ways_out(context, name)
+
+
+def _ways_to_seats(context: Context, name: str) -> list[str]:
+    from llmdeploy.plan.ways_to_seats import ways_to_seats
+
+    return ways_to_seats(context, name)
 
 
 def _secret(spec: Spec, name: str) -> Secret:

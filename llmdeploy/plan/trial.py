@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy import checks
 from llmdeploy.checks.context import Context
 from llmdeploy.checks.placement import ONE_HOST
-from llmdeploy.diagnostics import Diagnostic, Severity
+from llmdeploy.diagnostics import Path, Severity
 from llmdeploy.memory import Ledger, Verdict
-from llmdeploy.plan import sharing, startup
+from llmdeploy.plan import crowding, sharing, startup
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.placement import demand, layout, pool_of
 from llmdeploy.plan.placement import sharing as sharers
@@ -26,6 +27,13 @@ WORTH_SAYING = 1024
 _ORDER = (Verdict.NO, Verdict.UNKNOWN, Verdict.TIGHT, Verdict.FITS)
 
 
+class State(Struct, frozen=True):
+    """Errors and warnings of some models, by code and place, and whether each of them fits."""
+
+    wrong: set[tuple[str, Path]]
+    verdicts: Mapping[str, Verdict]
+
+
 class Trial:
     """One model, and what its file would say of changes to it."""
 
@@ -34,6 +42,7 @@ class Trial:
         self.model: Model = context.spec.models[name]
         self.pool: Hardware = context.pools[pool_of(context.spec, name) or ""]
         self.shared = bool(sharers(context.spec, self.pool.name))
+        self._before: dict[tuple[str, ...], State] = {}
 
     def fits(
         self,
@@ -56,11 +65,13 @@ class Trial:
         stated = changes.get("concurrency")
         if stated is not None and stated > (ledger.requests_at_context or 0):
             return None  # what this states would be warned of (LD517)
-        mates = self._mates(trial)
-        found = {(each.code, each.path) for each in self._findings(trial, mates)}
-        if found - self._before or any(self._worse(trial, mate) for mate in mates):
-            return None
-        return ledger
+        return ledger if self._as_right(trial, self._mates(trial)) else None
+
+    def seats(self, trial: Context) -> bool:
+        """Tell whether there all models of the pool find a card, and all is as right with them as it was."""
+        if trial.seating(trial.pools[self.pool.name]).homeless:
+            return False
+        return self._as_right(trial, list(trial.spec.models))
 
     @cached_property
     def free(self) -> int:
@@ -78,10 +89,14 @@ class Trial:
         least = model.gpus.count if model.gpus.share else 0
         return max(min(pool.count, (total - others) // model.replicas), least)
 
-    @cached_property
-    def _before(self) -> set[tuple[str, tuple[str | int, ...]]]:
-        trial = self.context_with({})
-        return {(each.code, each.path) for each in self._findings(trial, self._mates(trial))}
+    def _as_right(self, trial: Context, mates: list[str]) -> bool:
+        """Tell whether nothing is wrong with it and these models that was right before, and these fit as they did."""
+        key = tuple(mates)
+        if key not in self._before:
+            self._before[key] = self._state(self.context_with({}), mates)
+        before, after = self._before[key], self._state(trial, mates)
+        worse = (_ORDER.index(after.verdicts[mate]) < _ORDER.index(before.verdicts[mate]) for mate in mates)
+        return after.wrong <= before.wrong and not any(worse)
 
     def context_with(
         self, changes: Mapping[str, Changes], cards: int | None = None, node_gib: float | None = None
@@ -113,33 +128,30 @@ class Trial:
         )
 
     def _mates(self, trial: Context) -> list[str]:
-        """Return the models that share a card with it, as it was or as it would be."""
-        if not self.shared:
+        """Return the models that share a card with it, as it was or as it would be, where anybody sits otherwise."""
+        now, then = self.context.seating(self.pool), trial.seating(trial.pools[self.pool.name])
+        if not self.shared or now == then:
             return []
-        found: set[str] = set()
-        for seating in (trial.seating(trial.pools[self.pool.name]), self.context.seating(self.pool)):
-            found |= {mate for card in seating.cards_of(self.name) for mate in seating.owners[card]}
+        cards = [seating.owners[card] for seating in (now, then) for card in seating.cards_of(self.name)]
+        found = {mate for owners in cards for mate in owners}
         return [name for name in trial.spec.models if name in found and name != self.name]
 
-    def _findings(self, trial: Context, mates: list[str]) -> Iterator[Diagnostic]:
-        """Yield the errors and warnings of these models, but for what memory itself has to say."""
-        few = {name: trial.spec.models[name] for name in trial.spec.models if name in (self.name, *mates)}
+    def _state(self, trial: Context, mates: list[str]) -> State:
+        """Return how it stands with it and these models, but for what memory itself has to say."""
+        few = {name: each for name, each in trial.spec.models.items() if name in (self.name, *mates)}
         reduced = replace(trial, spec=trial.spec.model_copy(update={"models": few}))
         # Seated as all of the pool are.
         reduced.seatings[self.pool.name] = trial.seating(trial.pools[self.pool.name])
-        found = [*checks.check(reduced)]
+        found = [*checks.check(reduced), *crowding.findings(trial, trial.pools[self.pool.name])]
+        verdicts = {}
         for name in few:
             settings, _, ledger = settings_of(trial, name, {})
+            verdicts[name] = ledger.verdict if ledger else Verdict.UNKNOWN
             found += trial.engines[trial.engine_of(name)].lower(settings).diagnostics
             found += sharing.findings(trial, name, settings.values, ledger)
             found += startup.findings(trial, name, settings.startup)
-        yield from (each for each in found if each.severity is not Severity.NOTE)
-
-    def _worse(self, trial: Context, mate: str) -> bool:
-        before, after = (settings_of(each, mate, {})[2] for each in (self.context, trial))
-        if before is None or after is None:
-            return False
-        return _ORDER.index(after.verdict) < _ORDER.index(before.verdict)
+        wrong = {(each.code, each.path) for each in found if each.severity is not Severity.NOTE}
+        return State(wrong, verdicts)
 
 
 def room(ledger: Ledger) -> str:

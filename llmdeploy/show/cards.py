@@ -9,6 +9,7 @@ from msgspec import Struct
 from llmdeploy.memory.model import Rank
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Plan, Service
+from llmdeploy.plan.packing import Need, packed
 
 _SMALLEST = 0.005
 """GiB that are shown at all: figures have two decimals."""
@@ -66,6 +67,8 @@ class _Card(Struct):
     """From 1; None where a scheduler decides."""
     device: str | None
     tenants: list[Tenant]
+    missing: bool = False
+    """The models take it, and the pool does not have it."""
 
 
 def pools(plan: Plan, hardware: Mapping[str, Hardware]) -> tuple[Pool, ...]:
@@ -87,6 +90,8 @@ def _title(pool: Hardware) -> str:
 
 def _gpus(pool: Hardware, services: Sequence[Service]) -> list[_Card]:
     """Cards by device where a target hands them out, else as many as are taken; then those that idle."""
+    if any(service.gpus.share is not None and not service.gpus.devices for service in services):
+        return _overcrowded(pool, services)
     cards = {device: _Card(1, device, []) for device in pool.devices}
     unnamed: list[_Card] = []
     for service in services:
@@ -99,11 +104,30 @@ def _gpus(pool: Hardware, services: Sequence[Service]) -> list[_Card]:
                 else:
                     unnamed.append(_Card(None, None, [tenant]))
     if unnamed:  # on which of the pool's cards they land is not known
-        taken = len(unnamed) + sum(bool(card.tenants) for card in cards.values())
-        idle = [_Card(None, None, []) for _ in range(pool.total - taken)]
-        return [*(card for card in cards.values() if card.tenants), *unnamed, *idle]
-    others = [_Card(None, None, []) for _ in range(pool.total - max(len(cards), pool.count))]
-    return [*cards.values(), *others]
+        named = [card for card in cards.values() if card.tenants]
+        for card in unnamed[max(pool.total - len(named), 0) :]:
+            card.missing = True
+        return [*named, *unnamed, *_idle(pool, len(unnamed) + len(named))]
+    return [*cards.values(), *_idle(pool, max(len(cards), pool.count))]
+
+
+def _idle(pool: Hardware, taken: int) -> list[_Card]:
+    return [_Card(None, None, []) for _ in range(pool.total - taken)]
+
+
+def _overcrowded(pool: Hardware, services: Sequence[Service]) -> list[_Card]:
+    """Where shares do not find room, the cards that they would take: those that the pool has, and those that it lacks."""
+    needs = {
+        each.name: Need(1.0 if each.gpus.share is None else each.gpus.share, each.gpus.count, each.replicas)
+        for each in services
+    }
+    seating = packed(needs)
+    cards = [_Card(None, None, [], missing=card >= pool.count) for card in range(seating.cards)]
+    for service in services:
+        for replica in seating.seats[service.name]:
+            for index, card in enumerate(replica):
+                cards[card].tenants.append(_tenant(service, index))
+    return [*cards, *_idle(pool, len(cards))]
 
 
 def _machines(pool: Hardware, services: Sequence[Service]) -> list[_Card]:
@@ -156,7 +180,7 @@ def _folded(pool: Hardware, cards: Sequence[_Card]) -> Iterator[Bar]:
         segments = tuple(_segments(pool.memory_gib, card.tenants))
         stages = [(tenant.model, tenant.rank.stage if tenant.rank else None) for tenant in card.tenants]
         seen = [(segment.term, round(segment.gib, 2)) for segment in segments]
-        alike.setdefault((card.node, card.device is None, *stages, *seen), []).append(card)
+        alike.setdefault((card.node, card.device is None, card.missing, *stages, *seen), []).append(card)
     for group in alike.values():
         tenants = tuple(group[0].tenants)
         segments = tuple(_segments(pool.memory_gib, tenants))
@@ -169,7 +193,8 @@ def _place(pool: Hardware, cards: Sequence[_Card]) -> str:
     ids = [card.device for card in cards if card.device is not None]
     if not ids:
         some = "slice" if pool.sliced else "GPU"
-        return f"{len(cards)} {some}{'s' * (len(cards) > 1)} of the pool"
+        whose = "more than the pool has" if cards[0].missing else "of the pool"
+        return f"{len(cards)} {some}{'s' * (len(cards) > 1)} {whose}"
     node = f"node {cards[0].node}, " if pool.nodes > 1 else ""
     return f"{node}GPU {ranges(ids)}"
 

@@ -18,8 +18,10 @@ FITS = ("LD304", "LD519")
 
 _FREE = re.compile(r"where pool `(\w+)` has (\d+) of them free")
 _CARDS = re.compile(r"where pool `(\w+)` has (\d+) cards")
+_MORE = re.compile(r"(\d+) cards for pool `(\w+)`")
 _NODE = re.compile(r"a node with (\d+) GiB for pool `(\w+)`")
 _NO_SHARE = re.compile(r"leave `share` out of (`\w+`(?: and `\w+`)*)")
+_ORDER = "put the models with the larger shares first"
 _SETTING = re.compile(r"`([\w.]+: [^`]+)`(?: of `(\w+)`)?")
 _HOPELESS = re.compile(r"take a larger (GPU|slice|node), or a smaller model")
 
@@ -54,8 +56,15 @@ def applied(data: dict[str, Any], way: str, name: str = "chat") -> dict[str, Any
     for pool, count in _FREE.findall(way):
         others = sum(_units(model) for each, model in changed["models"].items() if each != name)
         _enlarge(changed["gpus"][pool], int(count) * changed["models"][name].get("replicas", 1) + others)
+    for count, pool in _MORE.findall(way):
+        _enlarge(changed["gpus"][pool], int(count))
+        done = True
     for gib, pool in _NODE.findall(way):
         changed["gpus"][pool]["memory"] = f"{gib}GiB"
+        done = True
+    if _ORDER in way:
+        by_share = sorted(changed["models"].items(), key=lambda item: -_share(item[1]))
+        changed["models"] = dict(by_share)
         done = True
     assert done, way
     return changed
@@ -68,6 +77,11 @@ def _write(model: dict[str, Any], path: list[str], value: Any) -> None:
     for key in above:
         model = model.setdefault(key, {})
     model[last] = value
+
+
+def _share(model: dict[str, Any]) -> float:
+    gpus = model.get("gpus", 1)
+    return 1.0 if isinstance(gpus, int) else float(gpus.get("share", 1))
 
 
 def _enlarge(pool: dict[str, Any], count: int) -> None:

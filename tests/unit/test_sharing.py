@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from support import specs
+from support import specs, ways
 
 from llmdeploy.checks.context import Context
 from llmdeploy.compiler import Result
@@ -165,6 +165,87 @@ def test_more_than_a_card_names_all_that_share_it() -> None:
 
 def test_a_model_without_room_for_a_whole_card_beside_shares() -> None:
     assert codes({"a": share(0.2), "b": share(0.2), "c": {}}) == [("LD357", ("models", "c", "gpus"))]
+
+
+@pytest.mark.parametrize(
+    ("models", "pool", "message"),
+    [
+        pytest.param(
+            {"a": share(0.1, replicas=2)},
+            {},
+            "`a` takes 2 cards, one for each of its 2 replicas, which never sit on one together: `gpu` has 1",
+            id="replicas of a small share on one card",
+        ),
+        pytest.param(
+            {"a": share(0.5), "b": share(0.2, replicas=2)},
+            {},
+            "`b` takes 2 cards, one for each of its 2 replicas, which never sit on one together: `gpu` has 1",
+            id="replicas beside another model",
+        ),
+        pytest.param(
+            {"a": share(0.2, 2, replicas=2)},
+            {"count": 3, "nodes": 2},
+            "`a` takes 4 cards, 2 for each of its 2 replicas, which never sit on one together: `gpu` has 3 of one node",
+            id="two cards for each replica",
+        ),
+        pytest.param(
+            {"a": share(0.4), "b": share(0.4), "c": share(0.6), "d": share(0.6)},
+            {"count": 2},
+            "`d` takes 0.6 of a card, and no card of `gpu` has so much left: 1 holds 0.4 (a) + 0.4 (b), 1 holds 0.6 (c)",
+            id="shares that sum to less than the cards",
+        ),
+        pytest.param(
+            {"a": share(0.6), "b": share(0.3, 2)},
+            {"count": 2, "nodes": 1},
+            None,
+            id="a share of two cards beside one",
+        ),
+        pytest.param(
+            {"a": share(0.8), "b": share(0.3, 2)},
+            {"count": 2},
+            "`b` takes 0.3 of each of 2 cards, and only 1 card of `gpu` has so much left: 1 holds 0.8 (a)",
+            id="one of the two is full",
+        ),
+        pytest.param(
+            {"a": share(0.5), "b": share(0.501)},
+            {},
+            "the models of `gpu` take more than its cards have: 0.5 (a) + 0.501 (b) of one card",
+            id="a thousandth too much",
+        ),
+        pytest.param({"a": share(0.5), "b": share(0.499)}, {}, None, id="a thousandth less"),
+        pytest.param(
+            {"a": share(0.2), "b": share(0.2), "c": {}},
+            {},
+            "the models of `gpu` take more than its cards have: 0.2 (a) + 0.2 (b) + 1 (c) of one card",
+            id="a whole card beside shares",
+        ),
+        pytest.param(
+            {"a": share(0.1, replicas=2), "c": {}, "d": share(0.1)},
+            {"count": 2},
+            "`c` takes a whole card, and no card of `gpu` has so much left: "
+            "1 holds 0.1 (a) + 0.1 (d), 1 holds 0.1 (a)",
+            id="a whole card, and none is free",
+        ),
+        pytest.param(
+            {name: share(0.07) for name in "abcdefghijklmnopqrst"},
+            {"type": "b200-sxm-180gb"},
+            "the models of `gpu` take more than its cards have: "
+            + " + ".join(f"0.07 ({name})" for name in "abcdefghijklmnopqrst")
+            + " of one card",
+            id="twenty models",
+        ),
+    ],
+)
+def test_who_finds_no_card_is_told_by_the_sum_that_does_not_come_out(
+    models: Any, pool: Any, message: str | None
+) -> None:
+    data = specs.merge(spec(models, **pool), specs.FEATURES["shared-cache"])
+    found = [each for each in ways.compiled(data).diagnostics if each.code == "LD357"]
+    assert [each.message for each in found] == ([message] if message else [])
+    for each in found:
+        said = " ".join([each.message, *(note.text for note in each.notes)])
+        assert all(f"({name})" in said or f"`{name}`" in said for name in models)
+        assert ways.kept(data, "LD357", name=str(each.path[1]))
 
 
 def test_named_devices_are_counted_by_cards() -> None:

@@ -89,6 +89,28 @@ def test_where_a_scheduler_places_no_index_is_claimed():
     assert places(found) == [("4 GPUs of the pool, each", "batch"), ("12 GPUs of the pool, each", "idle")]
 
 
+def test_cards_that_the_pool_has_not_are_told_from_those_that_it_has():
+    gpus = Gpus("pool", "nvidia", 1, "nvidia.com/gpu")
+    moe = replace(plans.service("moe", gpus=gpus, replicas=3), memory=ledgers.MOE)
+    assert places(one(moe, pool=ledgers.pool("pool", 2))) == [
+        ("2 GPUs of the pool, each", "moe"),
+        ("1 GPU more than the pool has", "moe"),
+    ]
+
+
+def test_shares_without_room_are_drawn_on_the_cards_that_they_would_take():
+    def shared(name, share, replicas=1):
+        gpus = Gpus("pool", "nvidia", 1, "nvidia.com/gpu", share=share)
+        return replace(plans.service(name, gpus=gpus, replicas=replicas), memory=ledgers.HALF)
+
+    services = shared("a", 0.4), shared("b", 0.4), shared("c", 0.1, replicas=3)
+    assert places(one(*services, pool=ledgers.pool("pool", 2))) == [
+        ("1 GPU of the pool", "a + b + c"),
+        ("1 GPU of the pool", "c"),
+        ("1 GPU more than the pool has", "c"),
+    ]
+
+
 def test_the_cards_of_further_nodes_are_told_from_those_of_the_first():
     found = one(ledgers.service("moe", ledgers.MOE, "0"), pool=ledgers.pool("pool", 2, nodes=2))
     assert places(found) == [
