@@ -15,7 +15,7 @@ from llmdeploy.checks.placement import ONE_HOST
 from llmdeploy.diagnostics import Path, Severity
 from llmdeploy.memory import Ledger, Verdict
 from llmdeploy.plan import crowding, sharing, startup
-from llmdeploy.plan.hardware import Hardware
+from llmdeploy.plan.hardware import Hardware, hardware
 from llmdeploy.plan.placement import demand, layout, pool_of
 from llmdeploy.plan.placement import sharing as sharers
 from llmdeploy.plan.settings import settings_of
@@ -51,13 +51,14 @@ class Trial:
         others: Mapping[str, Changes] | None = None,
         cards: int | None = None,
         node_gib: float | None = None,
+        gpu: str | None = None,
     ) -> Ledger | None:
         """Return the ledger with these changes, where it fits and nothing is wrong that was right before.
 
         `others` are changes to the models beside it. `cards` is how many GPUs a node of its pool then has (by
-        default those that it has, or that others leave), `node_gib` the memory of a node of CPUs.
+        default those that it has, or that others leave), `node_gib` the memory of a node of CPUs, `gpu` another type.
         """
-        trial = self.context_with({self.name: changes, **(others or {})}, cards, node_gib)
+        trial = self.context_with({self.name: changes, **(others or {})}, cards, node_gib, gpu)
         # Memory first: most of what is tried fails there.
         ledger = settings_of(trial, self.name, {})[2]
         if ledger is None or ledger.verdict is not Verdict.FITS:
@@ -65,7 +66,8 @@ class Trial:
         stated = changes.get("concurrency")
         if stated is not None and stated > (ledger.requests_at_context or 0):
             return None  # what this states would be warned of (LD517)
-        return ledger if self._as_right(trial, self._mates(trial)) else None
+        mates = list(trial.spec.models) if gpu else self._mates(trial)
+        return ledger if self._as_right(trial, mates) else None
 
     def seats(self, trial: Context) -> bool:
         """Tell whether there all models of the pool find a card, and all is as right with them as it was."""
@@ -99,7 +101,11 @@ class Trial:
         return after.wrong <= before.wrong and not any(worse)
 
     def context_with(
-        self, changes: Mapping[str, Changes], cards: int | None = None, node_gib: float | None = None
+        self,
+        changes: Mapping[str, Changes],
+        cards: int | None = None,
+        node_gib: float | None = None,
+        gpu: str | None = None,
     ) -> Context:
         """Return what llm.yaml would be with changes to models, by name; of the others, as much as matters."""
         spec, pool = self.context.spec, self.pool
@@ -113,12 +119,15 @@ class Trial:
         gpus = dict(spec.gpus)
         if cards is not None and cards > pool.count:
             gpus[pool.name] = gpus[pool.name].model_copy(update={"count": cards, "devices": None})
+        if gpu is not None:
+            gpus[pool.name] = gpus[pool.name].model_copy(update={"type": gpu})
+            pool = hardware(spec.model_copy(update={"gpus": gpus}))[pool.name]
         count = cards or (pool.count if beside else max(self.free, 1))
         more = tuple(f"one more, {index}" for index in range(pool.count, count)) if pool.devices else ()
         here = replace(
             pool,
             count=count,
-            nodes=pool.nodes if beside else 1,
+            nodes=pool.nodes if beside else self.model.replicas,  # what is free is so for each replica
             memory_gib=node_gib or pool.memory_gib,
             devices=(*pool.devices, *more),
         )

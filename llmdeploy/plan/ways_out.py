@@ -10,6 +10,7 @@ from llmdeploy.plan.sizing import equation, longest, question
 from llmdeploy.plan.trial import WORTH_SAYING, Changes, Trial, room
 from llmdeploy.plan.values import CPU_FRACTION
 from llmdeploy.plan.ways_beside import larger_share, less_on_a_node, more_of_a_node, whole_cards
+from llmdeploy.plan.ways_of_cards import larger_cards
 from llmdeploy.plan.ways_of_splits import more_gpus, same_gpus
 
 _FRACTIONS = (0.92, 0.9, 0.85, 0.8)
@@ -20,25 +21,37 @@ _STEP = 0.05
 _QUANTIZATIONS = ("fp8", "int8", "nvfp4", "mxfp4", "int4", "bitsandbytes")
 _BATCH_TOKENS = 2048
 """Tokens of a step: what vLLM takes on small cards."""
+_BEYOND = " where pool `"
+"""What a way out says that takes more cards than the pool has free."""
 _SEQUENCES = (512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
 
 
 def ways_out(context: Context, name: str) -> list[str]:
     """Return what to write instead, each by itself enough: it compiles without error or new warning, and fits."""
     trial = Trial(context, name)
-    fewer = list(_fewer(trial))
-    texts = [*_shorter(trial), *fewer, *_smaller_steps(trial, also=not fewer)]
     usual = list(_fraction(trial))
-    texts += usual
-    if trial.model.gpus.share is not None:
-        texts += larger_share(trial)
-    texts += [*_quantized(trial), *_smaller_cache(trial)]
+    shorter, rest = list(_shorter(trial)), list(_as_long(trial, usual))
     if trial.pool.is_cpu:
-        return [*texts, *(() if texts else less_on_a_node(trial)), *more_of_a_node(trial)]
+        return [*shorter, *rest, *(() if shorter or rest else less_on_a_node(trial)), *more_of_a_node(trial)]
     if trial.model.gpus.share is not None:
-        return [*texts, *whole_cards(trial)]
-    texts += [*same_gpus(trial), *more_gpus(trial)]
-    return texts if usual else [*texts, *_most_of_the_card(trial)]
+        rest += whole_cards(trial)
+    else:
+        rest += [*same_gpus(trial), *more_gpus(trial), *(() if usual else _most_of_the_card(trial))]
+    if all(_BEYOND in way for way in rest):
+        rest += larger_cards(trial, more=not rest)
+    return [*shorter, *rest]
+
+
+def _as_long(trial: Trial, usual: list[str]) -> Iterator[str]:
+    """Yield what makes room on the card for the same context."""
+    fewer = list(_fewer(trial))
+    yield from fewer
+    yield from _smaller_steps(trial, also=not fewer)
+    yield from usual
+    if trial.model.gpus.share is not None:
+        yield from larger_share(trial)
+    yield from _quantized(trial)
+    yield from _smaller_cache(trial)
 
 
 def _shorter(trial: Trial) -> Iterator[str]:

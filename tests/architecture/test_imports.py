@@ -43,6 +43,7 @@ DOORS: dict[str, set[str]] = {
     "plan.sharing": {"checks.context", "diagnostics", "memory", "plan"},
     "plan.trial": {"checks", "diagnostics", "memory", "plan", "spec.model"},
     "plan.ways_beside": {"plan"},
+    "plan.ways_of_cards": {"catalog", "memory", "plan", "spec.types"},
     "plan.ways_of_splits": {"plan"},
     "plan.ways_to_seats": {"checks.context", "plan"},
     "plan.ways_out": {"checks.context", "plan"},

@@ -22,6 +22,8 @@ _MORE = re.compile(r"(\d+) cards for pool `(\w+)`")
 _NODE = re.compile(r"a node with (\d+) GiB for pool `(\w+)`")
 _NO_SHARE = re.compile(r"leave `share` out of (`\w+`(?: and `\w+`)*)")
 _ORDER = "put the models with the larger shares first"
+_TYPE = re.compile(r"`gpus\.(\w+)\.type: ([\w-]+)`")
+_OWN = re.compile(r"a pool of its own with `type: ([\w-]+)`")
 _SETTING = re.compile(r"`([\w.]+: [^`]+)`(?: of `(\w+)`)?")
 _HOPELESS = re.compile(r"take a larger (GPU|slice|node), or a smaller model")
 
@@ -43,6 +45,10 @@ def applied(data: dict[str, Any], way: str, name: str = "chat") -> dict[str, Any
     """Write what a way out says into a spec, as its reader would."""
     changed = deepcopy(data)
     done = False
+    for pool, card in _TYPE.findall(way):
+        changed["gpus"][pool]["type"] = card
+        done = True
+    own, way = _OWN.findall(way), _OWN.sub("", _TYPE.sub("", way))
     for setting, other in _SETTING.findall(way):
         ((path, value),) = yaml.safe_load(setting).items()
         _write(changed["models"][other or name], path.split("."), value)
@@ -66,8 +72,20 @@ def applied(data: dict[str, Any], way: str, name: str = "chat") -> dict[str, Any
         by_share = sorted(changed["models"].items(), key=lambda item: -_share(item[1]))
         changed["models"] = dict(by_share)
         done = True
+    if own:
+        _in_a_pool_of_its_own(changed, own[0], name)
+        done = True
     assert done, way
     return changed
+
+
+def _in_a_pool_of_its_own(data: dict[str, Any], card: str, name: str) -> None:
+    first = next(iter(data["gpus"]))
+    for each, model in data["models"].items():
+        stated = model.get("gpus", 1)
+        pool = first if isinstance(stated, int) else stated.get("pool", first)
+        _write(model, ["gpus", "pool"], "own" if each == name else pool)
+    data["gpus"]["own"] = {"type": card, "count": _units(data["models"][name])}
 
 
 def _write(model: dict[str, Any], path: list[str], value: Any) -> None:

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support import specs
 from support.ways import applied, compiled, found, kept, ways
+
+from llmdeploy import catalog
 
 _MODELS = (
     "Qwen/Qwen3-8B",
@@ -87,6 +90,7 @@ def test_a_way_out_within_the_node_is_printed_where_there_is_one() -> None:
 
 
 LLAMA = "meta-llama/Llama-3.3-70B-Instruct"
+LLAMA_405B = "meta-llama/Llama-3.1-405B-Instruct"
 
 
 @pytest.mark.parametrize(
@@ -157,6 +161,84 @@ def test_a_larger_fraction_comes_last_and_with_its_caveat() -> None:
 def test_a_large_miss_is_not_answered_by_a_larger_fraction() -> None:
     diagnostic = found(compiled(spec("Qwen/Qwen3-32B", "h100-sxm-80gb", 1, context=40960)), "LD304")
     assert diagnostic and not any("memory_fraction" in way for way in ways(diagnostic))
+
+
+@pytest.mark.parametrize(
+    ("data", "cards"),
+    [
+        (spec(LLAMA, "l4", 1, context=8192), ["b200-sxm-180gb"]),
+        (
+            spec(LLAMA, "l4", 1, context=8192, quantization="fp8", engine="sglang"),
+            ["rtx-pro-6000", "h200-sxm-141gb"],
+        ),
+        (spec(LLAMA_405B, "l4", 8, context=8192), ["h200-sxm-141gb"]),
+        (spec(LLAMA_405B, "mi300x", 2, context=8192, quantization="fp8"), ["mi325x"]),
+    ],
+)
+def test_the_smallest_card_with_room_is_named_and_one_that_is_easily_had(data: Any, cards: list[str]) -> None:
+    diagnostic = found(compiled(data), "LD304")
+    assert diagnostic
+    said = [match[1] for way in ways(diagnostic) if (match := re.match(r"`gpus\.gpu\.type: (.*)`", way))]
+    assert said == cards
+    kept(data, "LD304")
+    smallest = catalog.gpu(cards[0])
+    assert smallest and smallest.memory_gib
+    for gpu in catalog.gpus():
+        card = gpu.vendor == smallest.vendor and gpu.id != "gb10"  # a computer of its own
+        if card and (gpu.memory_gib or 0.0) < smallest.memory_gib:
+            result = compiled({**data, "gpus": {"gpu": {**data["gpus"]["gpu"], "type": gpu.id}}})
+            assert not result.ok or found(result, "LD519"), gpu.id
+
+
+@pytest.mark.parametrize(
+    ("data", "way"),
+    [
+        pytest.param(
+            spec(LLAMA_405B, "l4", 1, context=8192),
+            "`gpus.count: 8` with `gpus.gpu.type: h200-sxm-141gb` where pool `gpu` has 8 of them free",
+            id="where one card holds nothing of it",
+        ),
+        pytest.param(
+            specs.merge(
+                spec(LLAMA, "l4", 1, 2, context=8192), {"models": {"small": {"source": "Qwen/Qwen3-0.6B"}}}
+            ),
+            "a pool of its own with `type: b200-sxm-180gb`",
+            id="where others are content with the pool",
+        ),
+    ],
+)
+def test_larger_cards_are_as_many_as_it_takes_and_only_for_it(data: Any, way: str) -> None:
+    diagnostic = found(compiled(data), "LD304")
+    assert diagnostic and any(each.startswith(way) for each in ways(diagnostic)), diagnostic
+    kept(data, "LD304")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "model"),
+    [
+        pytest.param("l4", {"source": "Qwen/Qwen3-8B", "context": 32768}, id="another quantization would do"),
+        pytest.param("l4", {"source": "Qwen/Qwen3-8B", "context": 40960}, id="a smaller cache would do"),
+    ],
+)
+def test_no_larger_card_is_named_where_the_context_can_be_kept(gpu: str, model: Any) -> None:
+    diagnostic = found(compiled(spec(gpu=gpu, count=1, **model)), "LD304")
+    assert diagnostic and ways(diagnostic)
+    assert not any("gpu.type:" in way for way in ways(diagnostic))
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        {"type": "l4", "memory": "22GiB"},
+        {"vendor": "nvidia", "memory": "22GiB", "capability": "8.9"},
+        {"type": "h100-sxm-80gb", "resource": "nvidia.com/mig-2g.20gb"},
+    ],
+    ids=["its memory is stated", "of no known type", "slices"],
+)
+def test_no_type_is_offered_to_a_pool_that_has_its_own_memory(pool: Any) -> None:
+    data = {**spec(LLAMA, "l4", 1, context=8192), "gpus": {"gpu": {**pool, "count": 1}}}
+    diagnostic = found(compiled(data, ("kubernetes",)), "LD304")
+    assert diagnostic and "gpu.type:" not in (diagnostic.help or "")
 
 
 def test_auto_says_how_far_down_it_went_and_what_was_missing() -> None:

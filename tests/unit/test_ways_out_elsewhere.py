@@ -103,6 +103,28 @@ def beside(draw: random.Random) -> Case:
     return spec(pool, chat=model, small={**_SMALL, "gpus": draw.choice((1, 2))}), targets
 
 
+def too_large(draw: random.Random) -> Case:
+    """No count of the pool's card does, or more than it has."""
+    engines = ("vllm", "sglang", "tgi")
+    gpus = draw.choice((1, 1, 2, 4))
+    model = chat(draw, _LARGE, engines, gpus=gpus, replicas=draw.choice((1, 1, 2)))
+    models = {"chat": model} if draw.random() < 0.6 else {"chat": model, "small": _SMALL}
+    pool = {"type": draw.choice(("t4", "l4", "l40s", "a100-sxm-40gb")), "count": 9}
+    return spec(pool, **models), draw.choice((("docker",), ("kubernetes",)))
+
+
+def shared_too_large(draw: random.Random) -> Case:
+    models = {
+        "chat": chat(
+            draw, ("Qwen/Qwen3-32B",), ("vllm", "sglang"), gpus={"share": draw.choice((0.7, 0.8, 0.9))}
+        ),
+        "small": {**_SMALL, "engine": draw.choice(("vllm", "tgi")), "gpus": {"share": 0.1}},
+    }
+    return spec({"type": draw.choice(("l40s", "a100-sxm-40gb", "rtx-5090")), "count": 1}, **models), (
+        "docker",
+    )
+
+
 def cases(draw: Callable[[random.Random], Case], many: int) -> Iterator[tuple[Case, str]]:
     """Draw specs of which nothing is wrong but that `chat` does not fit, or hardly."""
     chance = random.Random(draw.__name__)
@@ -117,7 +139,17 @@ def cases(draw: Callable[[random.Random], Case], many: int) -> Iterator[tuple[Ca
 
 
 @pytest.mark.parametrize(
-    ("draw", "least"), [(shared, 8), (cpu, 6), (amd, 6), (mig, 3), (embeddings, 8), (beside, 8)]
+    ("draw", "least"),
+    [
+        (shared, 8),
+        (cpu, 6),
+        (amd, 6),
+        (mig, 3),
+        (embeddings, 8),
+        (beside, 8),
+        (too_large, 6),
+        (shared_too_large, 4),
+    ],
 )
 def test_every_way_out_is_one(draw: Callable[[random.Random], Case], least: int) -> None:
     assert sum(kept(data, code, targets) for (data, targets), code in cases(draw, 6)) >= least
