@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from llmdeploy import catalog
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Note, Place
 from llmdeploy.plan.hardware import Hardware
-from llmdeploy.plan.placement import demand, sharing
+from llmdeploy.plan.packing import Need, divide
+from llmdeploy.plan.placement import demand, needs, sharing
 
 ONE_HOST = "env"
 """`Target.secret_kind` of the targets that run on one host, where device ids are handed out by hand."""
@@ -25,7 +26,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
         if sharing(context.spec, pool_name):
             yield from _shares(context, pool)
         else:
-            yield from _whole_pool(pool, taken, [context.spec.models[name].gpus.count for name in taken])
+            yield from _whole_pool(pool, needs(context.spec, pool_name))
         if one_host and not pool.is_cpu:
             yield from _named_devices(context, pool, taken)
     yield from _cpu_pools(context)
@@ -111,24 +112,54 @@ def _one_slice(context: Context, pool: Hardware, models: list[str]) -> Iterator[
             )
 
 
-def _whole_pool(pool: Hardware, taken: dict[str, int], replicas: list[int]) -> Iterator[Diagnostic]:
+def _whole_pool(pool: Hardware, taken: dict[str, Need]) -> Iterator[Diagnostic]:
     # A replica that no node can hold has been reported; without it the sum may well be right.
-    if pool.is_cpu or sum(taken.values()) <= pool.total or any(count > pool.count for count in replicas):
+    if pool.is_cpu or any(need.count > pool.count for need in taken.values()):
         return
-    running = 0
-    for name, units in taken.items():
-        running += units
+    running, total = 0, sum(need.cards for need in taken.values())
+    each = " + ".join(f"{need.cards} ({name})" for name, need in taken.items())
+    has = f"{pool.total} {'slice' if pool.sliced else 'GPU'}{'s' * (pool.total > 1)}"
+    for name, need in taken.items():
+        running += need.cards
         if running > pool.total:
-            each = " + ".join(f"{units} ({name})" for name, units in taken.items())
             yield Diagnostic(
                 "LD303",
-                f"pool `{pool.name}` has {pool.total} GPU{'s' * (pool.total > 1)}, its models take {sum(taken.values())}: {each}",
+                f"pool `{pool.name}` has {has}, its models take {total}: {each}",
                 ("models", name, "gpus", "count"),
-                help=f"give the pool more (`count` × `nodes`), or take {sum(taken.values()) - pool.total} from the models (`gpus.count` × `replicas`)",
+                help=f"give the pool more (`count` × `nodes`), or take {total - pool.total} from the models (`gpus.count` × `replicas`)",
                 # The mapping: `count` and `nodes` both say how many there are.
                 notes=(Note("the pool", ("gpus", pool.name)),),
             )
             return
+    yield from _nodes(pool, taken)
+
+
+def _nodes(pool: Hardware, taken: dict[str, Need]) -> Iterator[Diagnostic]:
+    """A replica has its cards on one node, and what is left of two may be of no use."""
+    if _divide(pool, taken.values(), pool.nodes):
+        return
+    first = next(
+        many for many in range(1, len(taken) + 1) if not _divide(pool, [*taken.values()][:many], pool.nodes)
+    )
+    nodes = pool.nodes + 1
+    while not _divide(pool, taken.values(), nodes):
+        nodes += 1
+    terms = (
+        f"{f'{need.replicas} × ' if need.replicas > 1 else ''}{need.count} ({name})"
+        for name, need in taken.items()
+    )
+    yield Diagnostic(
+        "LD303",
+        f"the models of `{pool.name}` do not divide over its {pool.nodes} nodes of {pool.count} GPUs, each replica "
+        f"on one: {' + '.join(terms)}",
+        ("models", [*taken][first - 1], "gpus", "count"),
+        help=f"set `nodes: {nodes}`, or take from the models (`gpus.count`, `replicas`)",
+        notes=(Note("the pool", ("gpus", pool.name)),),
+    )
+
+
+def _divide(pool: Hardware, taken: Iterable[Need], nodes: int) -> bool:
+    return divide([need.count for need in taken for _ in range(need.replicas)], pool.count, nodes)
 
 
 def _shares(context: Context, pool: Hardware) -> Iterator[Diagnostic]:

@@ -52,7 +52,7 @@ def _why(context: Context, pool: Hardware, seating: Layout, asked: dict[str, Nee
         held = [sum(seating.shares[each] for each in owners) for owners in seating.owners.values()]
         room = pool.count - sum(much + need.share > WHOLE for much in held)
         which = f"only {room} card{'s' * (room > 1)}" if room else "no card"
-        message = f"`{name}` takes {_of_cards(need)}, and {which} of `{pool.name}`{node} has so much left: {_held(seating)}"
+        message = f"`{name}` takes {_of_cards(need)}, and {which} of `{pool.name}`{node} {'have' if room > 1 else 'has'} so much left: {_held(seating)}"
     return message, _at(context, name)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from msgspec import Struct
@@ -99,3 +99,51 @@ def _seated(need: Need, taken: list[float], most: int) -> Seats:
     for card in cards:
         taken[card] += need.share
     return tuple(tuple(cards[at : at + need.count]) for at in range(0, len(cards), need.count))
+
+
+_MOST_STATES = 2000
+"""Of a search: beyond it, a file has the benefit of the doubt."""
+
+
+def divide(sizes: Sequence[int], count: int, nodes: int) -> bool:
+    """Tell whether replicas of so many cards each find room on `nodes` of `count` cards, none across two of them."""
+    if sum(sizes) > count * nodes or max(sizes, default=0) > count:
+        return False
+    if nodes == 1:
+        return True
+    largest_first = sorted(sizes, reverse=True)
+    left = _empty(count, nodes)
+    for size in largest_first:
+        found = next((cards for cards in range(size, count + 1) if left[cards]), None)
+        if found is None:
+            return _search(largest_first, count, nodes)
+        left = _with_less(left, found, size)
+    return True
+
+
+def _search(sizes: Sequence[int], count: int, nodes: int) -> bool:
+    """The fullest node with room may be the wrong one: try each."""
+    states = {tuple(_empty(count, nodes))}
+    for size in sizes:
+        states = {
+            tuple(_with_less(left, cards, size))
+            for left in states
+            for cards in range(size, count + 1)
+            if left[cards]
+        }
+        if len(states) > _MOST_STATES:
+            return True
+    return bool(states)
+
+
+def _empty(count: int, nodes: int) -> list[int]:
+    """Return how many nodes have 0, 1, … `count` cards left."""
+    return [0] * count + [nodes]
+
+
+def _with_less(left: Sequence[int], cards: int, size: int) -> list[int]:
+    """Take `size` cards from a node that has `cards`."""
+    after = list(left)
+    after[cards] -= 1
+    after[cards - size] += 1
+    return after

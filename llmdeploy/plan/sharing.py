@@ -70,9 +70,8 @@ def _larger_fraction(
 def _uneven(context: Context, name: str, values: Mapping[str, Any], pool: Hardware) -> Iterator[Diagnostic]:
     """A fraction of what is free is another one beside every neighbour, and all replicas have one command line."""
     if len(set(_fractions(context, name, values, pool))) > 1:
-        message = (
-            f"replicas of `{name}` find different shares taken, and its engine's fraction is of what is free"
-        )
+        others = " and ".join(f"`{each}`" for each in context.seating(pool).earlier(name))
+        message = f"replicas of `{name}` find different shares taken by {others}, and its engine's fraction is of what is free"
         help = "put it before the models that it shares cards with, or take vLLM, whose fraction is of the whole card"
         yield Diagnostic("LD358", message, ("models", name, "gpus", "share"), help)
 

@@ -16,7 +16,8 @@ from llmdeploy.diagnostics import Path, Severity
 from llmdeploy.memory import Ledger, Verdict
 from llmdeploy.plan import crowding, sharing, startup
 from llmdeploy.plan.hardware import Hardware, hardware
-from llmdeploy.plan.placement import demand, layout, pool_of
+from llmdeploy.plan.packing import divide, packed
+from llmdeploy.plan.placement import needs, pool_of
 from llmdeploy.plan.placement import sharing as sharers
 from llmdeploy.plan.settings import settings_of
 from llmdeploy.spec.model import Model
@@ -81,15 +82,18 @@ class Trial:
         spec, pool, model = self.context.spec, self.pool, self.model
         # One host has one node of it.
         one_host = any(target.secret_kind == ONE_HOST for target in self.context.targets.values())
-        total = pool.count if one_host else pool.total
+        nodes = 1 if one_host else pool.nodes
+        others = {each: need for each, need in needs(spec, pool.name).items() if each != self.name}
         if self.shared:
-            rest = {each: other for each, other in spec.models.items() if each != self.name}
-            others = layout(spec.model_copy(update={"models": rest}), pool).cards
-        else:
-            others = sum(units for each, units in demand(spec)[pool.name].items() if each != self.name)
-        # Where it sits already there is room for it, beside others.
-        least = model.gpus.count if model.gpus.share else 0
-        return max(min(pool.count, (total - others) // model.replicas), least)
+            # Where it sits already there is room for it, beside others.
+            least = model.gpus.count if model.gpus.share else 0
+            left = pool.count * nodes - packed(others, pool.count).cards
+            return max(min(pool.count, left // model.replicas), least)
+        sizes = [need.count for need in others.values() for _ in range(need.replicas)]
+        most = range(pool.count, 0, -1)
+        return next(
+            (each for each in most if divide([*sizes, *[each] * model.replicas], pool.count, nodes)), 0
+        )
 
     def _as_right(self, trial: Context, mates: list[str]) -> bool:
         """Tell whether nothing is wrong with it and these models that was right before, and these fit as they did."""

@@ -143,6 +143,23 @@ def test_a_fraction_of_what_is_free_cannot_differ_between_replicas() -> None:
     assert codes({**models, "b": share(0.5, replicas=2)}, count=2) == []
 
 
+def test_who_takes_the_different_shares_is_named() -> None:
+    models = {"a": share(0.5), "b": share(0.5, replicas=2, engine="sglang")}
+    (found,) = [each for each in compiled(models, count=2).diagnostics if each.code == "LD358"]
+    assert "replicas of `b` find different shares taken by `a`" in found.message
+
+
+def test_two_cards_with_room_where_four_are_needed() -> None:
+    (found,) = [
+        each
+        for each in compiled({"a": share(0.5, 2), "b": share(0.6, 4)}, count=4).diagnostics
+        if each.code == "LD357"
+    ]
+    assert found.message == (
+        "`b` takes 0.6 of each of 4 cards, and only 2 cards of `gpu` have so much left: 2 hold 0.5 (a)"
+    )
+
+
 @pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi"])
 def test_a_stated_fraction_stays_below_the_share(engine: str) -> None:
     def stated(fraction: float) -> Any:
