@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec.structs import replace
-
-from llmdeploy.plan.placement import layout, share_of
+from llmdeploy.plan.packing import packed
+from llmdeploy.plan.placement import needs, share_of
 from llmdeploy.plan.settings import settings_of
 from llmdeploy.plan.sizing import equation, longest, question
 from llmdeploy.plan.trial import WORTH_SAYING, Changes, Trial, room
 
 _STEP = 0.05
 """Of a card."""
-_MOST_CARDS = 64
 _NODES_GIB = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536)
 """Memory that machines are sold with."""
 
@@ -45,6 +43,8 @@ def whole_cards(trial: Trial) -> Iterator[str]:
     """Leave the cards to the others, who need no share either where nobody else is left on them."""
     pool, spec = trial.pool, trial.context.spec
     seating = trial.context.seating(pool)
+    if seating.homeless:
+        return  # who would have a part of what is freed (LD357)
     alone = {
         mate
         for mate in seating.shares
@@ -58,7 +58,7 @@ def whole_cards(trial: Trial) -> Iterator[str]:
         for name in (trial.name, *sorted(alone))
     }
     models = {name: each.model_copy(update=freed.get(name, {})) for name, each in spec.models.items()}
-    cards = layout(spec.model_copy(update={"models": models}), replace(pool, count=_MOST_CARDS)).cards
+    cards = packed(needs(spec.model_copy(update={"models": models}), pool.name)).cards
     others = {name: changes for name, changes in freed.items() if name != trial.name}
     ledger = trial.fits(freed[trial.name], cards=max(cards, pool.count), others=others)
     if ledger is not None:
