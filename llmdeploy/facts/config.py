@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
 
 from llmdeploy.catalog import ModelFacts
@@ -11,7 +10,6 @@ from llmdeploy.facts.checkpoint import checkpoint
 
 _DTYPES = ("bfloat16", "float16", "float32")
 
-_LONGEST = 1 << 30
 #: A config.json names the number of routed experts in one of these ways.
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 EXPERTS_PER_TOKEN = ("num_experts_per_tok", "experts_per_token", "top_k_experts")
@@ -38,6 +36,7 @@ def facts(
         "dtype": _dtype(config) or _dtype(text),
         "tied": _boolean(config.get("tie_word_embeddings", text.get("tie_word_embeddings"))),
         "architectures": _texts(config.get("architectures")),
+        "max_context": _longest(config),
     }
     return ModelFacts(id=name, source=source, **read | both)
 
@@ -45,9 +44,22 @@ def facts(
 def stated(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts that a part of a config.json states, by the names of `ModelFacts`, and no others."""
     read = {**_language(config), **_vision(config), "architectures": _texts(config.get("architectures"))}
+    read["max_context"] = _longest(config)
     if "quantization_config" in config:
         read |= _quantization(config, None)
     return {name: value for name, value in read.items() if value not in (None, ())}
+
+
+def stretched(config: Mapping[str, Any]) -> int | None:
+    """Return the length that a YaRN is made for; None where there is none, or it makes no length."""
+    from llmdeploy.memory.config import Config
+    from llmdeploy.memory.errors import UnmodelledError
+    from llmdeploy.memory.rope import stretched
+
+    try:
+        return stretched(Config(config))
+    except UnmodelledError:
+        return None
 
 
 def said(config: Mapping[str, Any], key: str) -> Any:
@@ -74,7 +86,6 @@ def _language(text: Mapping[str, Any]) -> dict[str, Any]:
         "experts_per_token": integer(text, *EXPERTS_PER_TOKEN),
         "vocab": integer(text, "vocab_size"),
         "tied": _boolean(text.get("tie_word_embeddings")),
-        "max_context": longest(text),
         "sliding_window": integer(text, "sliding_window"),
     }
     return read | ({"experts": experts} if experts else {})
@@ -97,29 +108,17 @@ def _quantization(config: Mapping[str, Any], exported: Any) -> dict[str, Any]:
     }
 
 
-def longest(config: Mapping[str, Any]) -> int | None:
-    """Return the context that engines derive: rope scaling multiplies it, except where the config counts it in.
+def _longest(config: Mapping[str, Any]) -> int | None:
+    """Return the context that engines derive. What is no length at all is not stated: a check and the ledger refuse it."""
+    # Who has no config.json at hand does not pay for them.
+    from llmdeploy.memory.config import Config
+    from llmdeploy.memory.errors import UnmodelledError
+    from llmdeploy.memory.rope import context
 
-    Source: vLLM 0.33, `_get_and_verify_max_len` (config/model.py): yarn counts from
-    original_max_position_embeddings; llama3, longrope and mrope already state the scaled length, and so does
-    Gemma 3.
-    """
-    stated = integer(config, "max_position_embeddings")
-    scaling = config.get("rope_scaling") or config.get("rope_parameters")
-    if stated is None or not isinstance(scaling, Mapping) or "gemma3" in str(config.get("model_type")):
-        return stated
-    kind = scaling.get("rope_type", scaling.get("type", "default"))
-    factor = scaling.get("factor")
-    if (
-        kind in ("default", "llama3", "longrope", "su", "mrope")
-        or not isinstance(factor, (int, float))
-        or factor <= 0
-    ):
-        return stated
-    start = integer(scaling, "original_max_position_embeddings") if kind == "yarn" else None
-    length = (start or stated) * factor
-    # What is no length at all is the ledger's to refuse.
-    return int(length) if isfinite(length) and 1 <= length <= _LONGEST else stated
+    try:
+        return context(Config(config))
+    except UnmodelledError:
+        return None
 
 
 def integer(config: Mapping[str, Any], *keys: str) -> int | None:

@@ -29,6 +29,7 @@ DOORS: dict[str, set[str]] = {
     "emit": {"resources"},
     "emit.readme": {"emit", "plan.model", "targets.base"},
     "facts": {"catalog", "memory.model", "spec.model", "runtime.runner"},
+    "facts.config": {"catalog", "facts", "memory.config", "memory.errors", "memory.rope"},
     "facts.calibration": {"emit.yaml", "facts", "memory.corrections", "source"},
     "plan.model": {"memory.model"},
     "plan.document": {"memory.model", "plan.model"},

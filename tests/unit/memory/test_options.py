@@ -458,13 +458,28 @@ def compiled(**model: Any) -> Any:
     return compile(yaml.safe_dump(spec), ["docker"], emit=False)
 
 
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
+"""Qwen3's own way to 131,072 tokens."""
+
+
 def test_a_context_that_engine_args_make_room_for_is_no_error() -> None:
-    """Qwen3's own way to 131,072 tokens."""
-    yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
+    changes = {"rope_parameters": YARN, "max_position_embeddings": 131072}
     assert [d.code for d in compiled(context=131072).diagnostics if d.code == "LD305"]
-    found = compiled(context=131072, engine_args={"hf-overrides": {"rope_parameters": yarn}})
+    found = compiled(context=131072, engine_args={"hf-overrides": changes})
     assert found.ok and not [d.code for d in found.diagnostics if d.code == "LD305"]
     assert found.plan.services[0].memory.context == 131072
+
+
+def test_a_yarn_alone_makes_no_room_since_vllm_0_30() -> None:
+    """vLLM 0.32, 0.33 and SGLang 0.5.23 refuse it: "greater than the derived max_model_len" (put to all three)."""
+    stated = {"context": 131072, "engine_args": {"hf-overrides": {"rope_parameters": YARN}}}
+    (found,) = (each for each in compiled(**stated).diagnostics if each.code == "LD305")
+    assert "`max_position_embeddings: 131072`" in str(found.help)
+    for allowed in (
+        {"engine": "vllm", "engine_version": "0.29.0"},
+        {"env": {"VLLM_ALLOW_LONG_MAX_MODEL_LEN": 1}},
+    ):
+        assert "LD305" not in [each.code for each in compiled(**stated, **allowed).diagnostics]
 
 
 def test_a_plan_takes_in_engine_args_and_env() -> None:
