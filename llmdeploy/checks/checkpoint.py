@@ -37,6 +37,8 @@ def _mended(value: Any, wanted: str) -> str:
     text = str(value).strip().lower()
     if wanted == "a whole number" and text.removesuffix(".0").isdecimal():
         return f"write `{text.removesuffix('.0')}` there"
+    if wanted == "a number above 0" and text.replace(".", "", 1).isdecimal():
+        return f"write `{text}` there"
     if wanted.startswith("`true`") and text in ("true", "false"):
         return f"write `{text}` there"
     if wanted.startswith("a list of two"):

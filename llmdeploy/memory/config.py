@@ -48,7 +48,8 @@ class Config:
             return int(value)
         if value is None:
             raise UnmodelledError("config", f"config.json does not state `{keys[0]}`")
-        raise UnmodelledError("config", f"`{keys[0]}` of config.json is no size: {str(value)[:40]!r}")
+        key = next(each for each in keys if self.get(each) is value)
+        raise UnmodelledError("config", f"`{key}` of config.json is no size: {str(value)[:40]!r}")
 
     def real(self, *keys: str, default: float) -> float:
         value = self.get(*keys)

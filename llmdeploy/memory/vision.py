@@ -45,7 +45,7 @@ def _positions(config: Config, kind: str) -> int:
         return config.number("init_pos_emb_height") * config.number("init_pos_emb_width", default=64)
     if (stated := config.number("num_position_embeddings", default=0)) > 0:
         return stated
-    image, patch = config.number("image_size", default=0), config.number("patch_size", default=14)
+    image, patch = config.number("image_size", default=0), config.number("patch_size", default=14) or 14
     return (image // patch) ** 2 if kind.startswith(("siglip", "clip")) else 0
 
 

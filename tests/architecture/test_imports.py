@@ -30,6 +30,7 @@ DOORS: dict[str, set[str]] = {
     "emit.readme": {"emit", "plan.model", "targets.base"},
     "facts": {"catalog", "memory.model", "spec.model", "runtime.runner"},
     "facts.config": {"catalog", "facts", "memory.config", "memory.errors", "memory.rope"},
+    "facts.kinds": {"facts", "memory.config"},
     "facts.calibration": {"emit.yaml", "facts", "memory.corrections", "source"},
     "plan.model": {"memory.model"},
     "plan.document": {"memory.model", "plan.model"},
