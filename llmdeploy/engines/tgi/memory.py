@@ -12,15 +12,13 @@ from functools import cache
 from importlib.resources import files
 
 from llmdeploy.engines.tgi.options import PLAIN, Own, applied
-from llmdeploy.engines.tgi.prefill import in_one_step
-from llmdeploy.memory.cards import traits
+from llmdeploy.engines.tgi.warmup import Warmup, warmed
 from llmdeploy.memory.constants import Constants, constants
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.kv import Storage
 from llmdeploy.memory.model import Ledger, Line, Question, Rank
 from llmdeploy.memory.options import of_engine, traits_of
 from llmdeploy.memory.scheme import WIDTHS
-from llmdeploy.memory.share import budget_gib, rounded
 from llmdeploy.memory.sizes import size
 from llmdeploy.memory.stage import Read, Stage, read, staged
 from llmdeploy.memory.verdict import judge
@@ -47,7 +45,7 @@ def memory(question: Question) -> Ledger:
         (stage,) = staged(question, known, loading, storage)
     except UnmodelledError as stop:
         return stop.ledger
-    return _answer(question, known, stage, own)
+    return _answer(question, known, stage, warmed(question, known, stage, own, table()))
 
 
 def _understood(question: Question, known: Read) -> Own:
@@ -73,74 +71,51 @@ def _check(question: Question, known: Read) -> None:
         raise UnmodelledError("config", "config.json states no context, and neither does the question")
 
 
-def _fraction(question: Question, default: float) -> float:
-    """Return CUDA_MEMORY_FRACTION. What is left of it is what others do not hold (utils/import_utils.py,
-    get_cuda_free_memory: free − (1 − fraction) × total), so that what they hold is added to a share.
-    """
-    if question.fraction is not None:
-        return question.fraction
-    if question.share is None:
-        return default
-    return rounded((budget_gib(question, question.share) + question.used_gib) / question.card.memory_gib)
-
-
-def _answer(question: Question, known: Read, stage: Stage, own: Own) -> Ledger:
-    rows, version, made, tensor = table(), question.version, known.shape, question.split.tensor
-    has = traits(question.card, question.split)
-    fraction = _fraction(question, rows.value("fraction", version))
-    context = question.context or made.max_context or 0
-    batch = question.batch_tokens or rows.whole("batch_tokens", version)
-    whole = in_one_step(question.card.vendor, question.drafter is not None, own.chunking, own.attention)
-    if question.batch_tokens is None and whole:
-        batch = max(batch, context)
-    wide = made.intermediate if made.moe is None else max(made.intermediate, made.moe.intermediate)
-    peak = (
-        batch * known.width * (3 * wide / tensor + rows.value("forward_hidden", version) * made.hidden) / GIB
-    )
-    beside = rows.value("context", version, has)
-    each = stage.pool.bytes_per_token
-    warmed = batch * each / GIB
-    total = question.card.memory_gib
-    usable = total * fraction - beside - question.used_gib
-    free = usable - stage.weights_gib - peak - warmed
-    room = rows.value("wiggle_room", version) if own.room is None else own.room
-    kept = total * fraction * (1 - room)
-    kv = max(free - kept, 0.0) + warmed if question.kv_bytes is None else question.kv_bytes / GIB
-    lines = (
-        *stage.weights,
-        Line("activation", peak, f"the largest prefill: {batch} tokens (max_batch_prefill_tokens) [F]"),
-        Line("nontorch", beside, "CUDA, NCCL and cuBLAS [M]"),
-        Line(
-            "kv", kv, f"KV-cache blocks: what is free after that prefill but for {kept:.1f} GiB, and its own"
-        ),
-    )
-    ranks = tuple(
-        Rank(0, rank, stage.weights_gib, peak, beside, 0.0, kv, lines)
-        for _ in range(question.split.data)
-        for rank in range(tensor)
-    )
-    margin, reason = kv - context * each / GIB, None
-    if question.kv_bytes is None and free < min(margin, 0.0):
-        margin = free
-        reason = f"prefill: its largest prefill, of {batch} tokens, finds {size(-free)} too little"
-    elif question.kv_bytes is None:
-        margin = min(margin, free)
-    block = stage.pool.storage.block
-    tokens = max(0, int(kv * GIB // each)) // block * block if each else 0
+def _answer(question: Question, known: Read, stage: Stage, warm: Warmup) -> Ledger:
+    each, block = stage.pool.bytes_per_token, stage.pool.storage.block
+    margin, reason = _left(question, warm, warm.context * each / GIB)
+    tokens = max(0, int(warm.kv * GIB // each)) // block * block if each else 0
     return Ledger(
-        judge(margin, total),
+        judge(margin, question.card.memory_gib),
         margin_gib=margin,
-        usable_gib=usable,
-        ranks=ranks,
+        usable_gib=warm.usable,
+        ranks=_ranks(question, stage, warm),
         kv_tokens=tokens,
-        requests_at_context=tokens / context,
-        max_sequences=min(tokens, question.concurrency or rows.whole("requests", version)),
+        requests_at_context=tokens / warm.context,
+        max_sequences=min(tokens, question.concurrency or table().whole("requests", question.version)),
         bytes_per_token=int(each),
-        context=context,
+        context=warm.context,
         concurrency=question.concurrency,
-        batch_tokens=batch,
-        fraction=fraction,
-        kv_bytes_per_request=int(context * each),
+        batch_tokens=warm.batch,
+        fraction=warm.fraction,
+        kv_bytes_per_request=int(warm.context * each),
         reason=reason,
         notes=known.notes,
     )
+
+
+def _ranks(question: Question, stage: Stage, warm: Warmup) -> tuple[Rank, ...]:
+    prefill = f"the largest prefill: {warm.batch} tokens (max_batch_prefill_tokens) [F]"
+    blocks = f"KV-cache blocks: what is free after that prefill but for {warm.kept:.1f} GiB, and its own"
+    lines = (
+        *stage.weights,
+        Line("activation", warm.peak, prefill),
+        Line("nontorch", warm.beside, "CUDA, NCCL and cuBLAS [M]"),
+        Line("kv", warm.kv, blocks),
+    )
+    return tuple(
+        Rank(0, rank, stage.weights_gib, warm.peak, warm.beside, 0.0, warm.kv, lines)
+        for _ in range(question.split.data)
+        for rank in range(question.split.tensor)
+    )
+
+
+def _left(question: Question, warm: Warmup, request: float) -> tuple[float, str | None]:
+    """Return what is left beyond one request, and why where the prefill finds no room: blocks are counted after it."""
+    margin = warm.kv - request
+    if question.kv_bytes is not None:
+        return margin, None
+    if warm.free < min(margin, 0.0):
+        lacks = size(-warm.free)
+        return warm.free, f"prefill: its largest prefill, of {warm.batch} tokens, finds {lacks} too little"
+    return min(margin, warm.free), None
