@@ -115,6 +115,7 @@ CODES: dict[str, Code] = {
             "LD342": "an engine that could not be asked",
             "LD355": "weights that are damaged or not all there",
             "LD356": "a directory of several GGUF files",
+            "LD360": "weights in a format that the engine does not load",
             "LD501": "a model that no route reaches",
             "LD502": "one served name for two models",
             "LD503": "a gated model without a token",

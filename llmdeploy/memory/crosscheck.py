@@ -25,9 +25,7 @@ _WHOLE = ("BF16", "F16", "F32", "F8_E4M3")
 def doubt(model: Model) -> str | None:
     """Return why the tensors cannot be those of the config, as a clause; None where they can, or where it cannot be told."""
     tensors = model.tensors
-    if not tensors or any(
-        name.startswith(("blk.", "token_embd.")) for name in tensors
-    ):  # GGUF has its own names
+    if not tensors or model.is_gguf:
         return None
     try:
         made = shape(model.config)

@@ -62,6 +62,11 @@ class Model(Struct, frozen=True):
     doubt: str | None = None
     """Why `tensors` cannot be those of `config`, where that is so: neither is then believed."""
 
+    @property
+    def is_gguf(self) -> bool:
+        """Whether the tensors have the names that llama.cpp gives them, in a file of GGUF."""
+        return any(name.startswith(("blk.", "token_embd.")) for name in self.tensors or ())
+
 
 class Drafter(Struct, frozen=True):
     """`method` is ngram, draft, eagle, eagle3, mtp or medusa; `model` what it loads of its own."""
