@@ -45,6 +45,8 @@ class ModelFacts(Struct, frozen=True):
     tied: bool | None = None
     #: Tokens: max_position_embeddings, with any rope factor of the config already in it.
     max_context: int | None = None
+    #: Of a LongRoPE: the length before it is scaled, which vLLM takes while no context is stated.
+    unscaled_context: int | None = None
     sliding_window: int | None = None
     vision_heads: int | None = None
     vision_hidden_size: int | None = None

@@ -31,12 +31,14 @@ def facts(
         return None
     whole = {"quantization_config": text.get("quantization_config"), **config}
     read = {"experts": 0, **_language(text), **_vision(config), **_quantization(whole, exported)}
+    longest, unscaled, _ = _lengths(config)
     # Some of a multi-modal config is said of both parts at once.
     both = {
         "dtype": _dtype(config) or _dtype(text),
         "tied": _boolean(config.get("tie_word_embeddings", text.get("tie_word_embeddings"))),
         "architectures": _texts(config.get("architectures")),
-        "max_context": _longest(config),
+        "max_context": longest,
+        "unscaled_context": unscaled,
     }
     return ModelFacts(id=name, source=source, **read | both)
 
@@ -44,22 +46,15 @@ def facts(
 def stated(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts that a part of a config.json states, by the names of `ModelFacts`, and no others."""
     read = {**_language(config), **_vision(config), "architectures": _texts(config.get("architectures"))}
-    read["max_context"] = _longest(config)
+    read["max_context"] = _lengths(config)[0]
     if "quantization_config" in config:
         read |= _quantization(config, None)
     return {name: value for name, value in read.items() if value not in (None, ())}
 
 
 def stretched(config: Mapping[str, Any]) -> int | None:
-    """Return the length that a YaRN is made for; None where there is none, or it makes no length."""
-    from llmdeploy.memory.config import Config
-    from llmdeploy.memory.errors import UnmodelledError
-    from llmdeploy.memory.rope import stretched
-
-    try:
-        return stretched(Config(config))
-    except UnmodelledError:
-        return None
+    """Return the length that a YaRN is made for; None where there is none."""
+    return _lengths(config)[2]
 
 
 def said(config: Mapping[str, Any], key: str) -> Any:
@@ -108,17 +103,21 @@ def _quantization(config: Mapping[str, Any], exported: Any) -> dict[str, Any]:
     }
 
 
-def _longest(config: Mapping[str, Any]) -> int | None:
-    """Return the context that engines derive. What is no length at all is not stated: a check and the ledger refuse it."""
+def _lengths(config: Mapping[str, Any]) -> tuple[int | None, int | None, int | None]:
+    """Return the longest context, that before a LongRoPE, and what a YaRN is made for.
+
+    What is no length at all is not stated: a check and the ledger refuse it.
+    """
     # Who has no config.json at hand does not pay for them.
+    from llmdeploy.memory import rope
     from llmdeploy.memory.config import Config
     from llmdeploy.memory.errors import UnmodelledError
-    from llmdeploy.memory.rope import context
 
+    read = Config(config)
     try:
-        return context(Config(config))
+        return rope.context(read), rope.unscaled(read), rope.stretched(read)
     except UnmodelledError:
-        return None
+        return None, None, None
 
 
 def integer(config: Mapping[str, Any], *keys: str) -> int | None:

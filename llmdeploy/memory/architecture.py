@@ -56,6 +56,7 @@ def shape(stated: Mapping[str, Any]) -> Shape:
         heads=at.query,
         kv_heads=1 if latent else at.kv,
         max_context=context,
+        unscaled_context=rope.unscaled(config),
         moe=moe,
         vision=parts,
         vision_heads=seeing,

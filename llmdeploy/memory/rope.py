@@ -31,6 +31,16 @@ def context(config: Config) -> int | None:
     return _times(stated, factor)
 
 
+def unscaled(config: Config) -> int | None:
+    """Return the length before a LongRoPE, where config.json states it beside: vLLM takes that while no context is stated.
+
+    Source: vLLM 0.33, config/model.py, _get_and_verify_max_len.
+    """
+    if _scaling(config)[0] not in ("longrope", "su"):
+        return None
+    return config.number("original_max_position_embeddings", default=0) or None
+
+
 def stretched(config: Config) -> int | None:
     """Return the length that a YaRN is made for, whatever max_position_embeddings says of it."""
     kind, factor, start = _scaling(config)

@@ -85,6 +85,8 @@ class Shape(Struct, frozen=True):
     heads: int
     kv_heads: int
     max_context: int | None
+    unscaled_context: int | None
+    """Of a LongRoPE."""
     moe: Moe | None = None
     vision: tuple[Part, ...] = ()
     vision_heads: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -17,6 +17,9 @@ from llmdeploy.plan.placement import per_node
 from llmdeploy.plan.quantization import choose
 from llmdeploy.plan.reasons import reasons
 from llmdeploy.spec.model import Model
+
+if TYPE_CHECKING:
+    from llmdeploy.catalog import ModelFacts
 
 DRAFTER_DIR = "/drafter"
 ADAPTERS_DIR = "/adapters"
@@ -45,14 +48,19 @@ def values_of(context: Context, name: str, pool: Hardware) -> Values:
     origins = _origins(model, ("models", name))
     why = [*_why(name, model), *reasons(model, facts, limits, pool, flag)]
     if model.context is None:
-        longest = f" ({facts.max_context} tokens)" if facts and facts.max_context else ""
-        why.append(Why("context", "unset", f"the engine takes the model's own maximum{longest}"))
+        why.append(Why("context", "unset", f"the engine takes {_own_length(context.engine_of(name), facts)}"))
     if pool.is_cpu:
         values["kv_bytes"], reason = _cpu_kv_bytes(context, model, pool)
         values.pop("memory_fraction", None)
         origins["kv_bytes"] = origins["memory_fraction"]
         why.append(reason)
     return Values(values, origins, why)
+
+
+def _own_length(engine: str, facts: ModelFacts | None) -> str:
+    if engine == "vllm" and facts and facts.unscaled_context:
+        return f"the model's length before LongRoPE ({facts.unscaled_context} tokens)"
+    return f"the model's own maximum{f' ({facts.max_context} tokens)' if facts and facts.max_context else ''}"
 
 
 def _stated(model: Model) -> Iterator[tuple[str, Any, Any, Path]]:

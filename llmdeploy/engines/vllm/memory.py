@@ -112,7 +112,7 @@ def settle(question: Question, known: Read, own: Own = PLAIN) -> Taken:
     has |= {"moe"} if made.moe else set()
     if made.family == "gpt-oss" and _triton(question, version, own):
         has.add("triton")
-    context = question.context or made.max_context
+    context = question.context or made.unscaled_context or made.max_context
     if context is None:
         raise UnmodelledError("config", "config.json states no context, and neither does the question")
     # On a CPU, defaults grow with the ranks (engine/arg_utils.py, get_batch_defaults).

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from llmdeploy.facts import config as facts
-from llmdeploy.memory import rope
+from llmdeploy.memory import Card, Model, Question, rope
 from llmdeploy.memory.config import Config
+from llmdeploy.registry import ENGINES
 
 BASE = {
     **{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64, "head_dim": 16},
     **{"num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 128, "max_position_embeddings": 256},
 }
+LONG = {"rope_scaling": {"rope_type": "longrope", "factor": 4}, "original_max_position_embeddings": 64}
 LINEAR = {"rope_type": "linear", "factor": 4}
 
 
@@ -42,6 +45,17 @@ def test_the_longest_context_is_what_vllm_0_33_derives(stated: dict[str, Any], r
     read = facts.facts(config, "m")
     assert read is not None
     assert rope.context(Config(config)) == read.max_context == facts.stated(config)["max_context"] == reach
+
+
+@pytest.mark.parametrize(("engine", "context"), [("vllm", 64), ("sglang", 256)], ids=["vllm", "sglang"])
+def test_of_a_longrope_vllm_takes_the_length_before_it_by_itself(engine: str, context: int) -> None:
+    """Put to `ModelConfig` of vLLM 0.33: 64 tokens where none are stated, and 256 where they are."""
+    model = Model("m", "", {**BASE, **LONG, "intermediate_size": 128})
+    asked = Question(engine, None, model, Card("nvidia", 79.18, "h100-sxm-80gb", "", "9.0"))
+    assert ENGINES.get(engine).memory(asked).context == context
+    assert ENGINES.get(engine).memory(replace(asked, context=256)).context == 256
+    read = facts.facts(dict(model.config), "m")
+    assert read is not None and (read.max_context, read.unscaled_context) == (256, 64)
 
 
 def test_a_part_for_language_reaches_as_far_alone() -> None:
