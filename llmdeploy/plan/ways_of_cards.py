@@ -74,7 +74,7 @@ def _first(trial: Trial, gpus: Sequence[catalog.Gpu], count: int) -> int:
     while low < high:
         middle = (low + high) // 2
         there = trial.context_with(
-            {trial.name: _with(trial, count)}, max(count, trial.free), gpu=gpus[middle].id
+            {trial.name: _with(trial, count)}, _cards(trial, count), gpu=gpus[middle].id
         )
         ledger = settings_of(there, trial.name, {})[2]
         if ledger is not None and ledger.verdict in (Verdict.NO, Verdict.TIGHT):
@@ -86,7 +86,7 @@ def _first(trial: Trial, gpus: Sequence[catalog.Gpu], count: int) -> int:
 
 def _tried(trial: Trial, gpu: catalog.Gpu, count: int) -> str | None:
     pool, now = trial.pool.name, trial.model.gpus.count
-    ledger = trial.fits(_with(trial, count), cards=max(count, trial.free), gpu=gpu.id)
+    ledger = trial.fits(_with(trial, count), cards=_cards(trial, count), gpu=gpu.id)
     # What `auto` comes to may be too short for anybody.
     if ledger is None or (trial.model.context == AUTO and (ledger.context or 0) < WORTH_SAYING):
         return None
@@ -95,6 +95,10 @@ def _tried(trial: Trial, gpu: catalog.Gpu, count: int) -> str | None:
         return f"{many}a pool of its own with `type: {gpu.id}`{room(ledger)}"
     free = f" where pool `{pool}` has {count} of them free" if count > max(trial.free, now) else ""
     return f"{many}`gpus.{pool}.type: {gpu.id}`{free}{room(ledger)}"
+
+
+def _cards(trial: Trial, count: int) -> int | None:
+    return count if count > trial.free else None
 
 
 def _with(trial: Trial, count: int) -> Changes:

@@ -114,15 +114,16 @@ def too_large(draw: random.Random) -> Case:
 
 
 def shared_too_large(draw: random.Random) -> Case:
+    """On one card, or on one of two."""
+    share, cards = draw.choice((0.7, 0.8, 0.9)), draw.choice((1, 2))
     models = {
-        "chat": chat(
-            draw, ("Qwen/Qwen3-32B",), ("vllm", "sglang"), gpus={"share": draw.choice((0.7, 0.8, 0.9))}
-        ),
+        "chat": chat(draw, ("Qwen/Qwen3-32B",), ("vllm", "sglang"), gpus={"share": share}),
         "small": {**_SMALL, "engine": draw.choice(("vllm", "tgi")), "gpus": {"share": 0.1}},
     }
-    return spec({"type": draw.choice(("l40s", "a100-sxm-40gb", "rtx-5090")), "count": 1}, **models), (
-        "docker",
-    )
+    if cards == 2:
+        models |= {name: {**_SMALL, "gpus": {"share": 0.5}} for name in ("left", "right")}
+    card = draw.choice(("l40s", "a100-sxm-40gb", "rtx-5090"))
+    return spec({"type": card, "count": cards}, **models), ("docker",)
 
 
 def cases(draw: Callable[[random.Random], Case], many: int) -> Iterator[tuple[Case, str]]:
