@@ -11,7 +11,7 @@ from llmdeploy.memory.kv import Pool, Storage, pool
 from llmdeploy.memory.model import Drafter, Line, Question
 from llmdeploy.memory.scheme import WIDTHS, Scheme, scheme
 from llmdeploy.memory.shape import Cache, Shape
-from llmdeploy.memory.weights import Loading, adapted, stages, weigh
+from llmdeploy.memory.weights import Loading, adapted, adapted_experts, stages, weigh
 
 CPU = "cpu"
 """The vendor of a node without GPUs."""
@@ -97,6 +97,8 @@ def staged(question: Question, known: Read, loading: Loading, storage: Storage) 
         caches = [cache for i in layers if (cache := made.layers[i].cache) is not None]
         if question.adapters is not None:
             lines = (*lines, adapted(made, question.adapters, loading, split, layers))
+            if routed := adapted_experts(made, question.adapters, loading, split, layers):
+                lines = (*lines, routed)
         if question.drafter is not None and last:
             drafted, further = _drafted(question.drafter, question, made, loading)
             lines, caches = (*lines, *drafted), [*caches, *further]

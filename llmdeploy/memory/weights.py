@@ -39,6 +39,8 @@ class Loading(Struct, frozen=True):
     drafting: bool = False
     """Layers of multi-token prediction are loaded, too."""
     rope_width: float = 2.0
+    expert_inputs: int = 0
+    """Matrices over the hidden size that LoRA keeps for an expert's gate and up; 0 where experts have no slots."""
     caching: bool = True
     """PyTorch's allocator of GPUs hands out steps of 2 MiB; that of the CPU takes what is asked for."""
     buffers: bool = False
@@ -140,6 +142,32 @@ def adapted(shape: Shape, adapters: Adapters, loading: Loading, split: Split, la
                 total += part.out / (split.tensor if part.along in ("out", "heads") else 1)
     size = adapters.slots * adapters.rank * total * loading.width
     return Line("weights", size / GIB, f"LoRA: {adapters.slots} slots of rank {adapters.rank}, filled or not")
+
+
+def adapted_experts(
+    shape: Shape, adapters: Adapters, loading: Loading, split: Split, layers: range
+) -> Line | None:
+    """Return what LoRA reserves for the experts, of which each has pairs of its own, whatever the adapters name.
+
+    Source: vLLM 0.33, lora/layers/fused_moe.py, _create_lora_a_weights and _create_lora_b_weights. Gate and up are one
+    matrix of the outputs; over the inputs they have one each, or share it (FusedMoE3DWithLoRA).
+    """
+    if shape.moe is None or not loading.expert_inputs:
+        return None
+    cut, total = Cut(loading, split.tensor), 0.0
+    for index in layers:
+        for part in shape.layers[index].parts:
+            if not (part.linear and part.expert):
+                continue
+            out, into, count = cut.slice(part)
+            format = loading.scheme.of(part, f"layers.{index}.{part.module}")
+            out, into = cut.padded(part, format, out, into) if format else (out, into)
+            matrices = part.out // shape.moe.intermediate if part.along == "out" else 1
+            total += count * (min(matrices, loading.expert_inputs) * into + out)
+    if not total:
+        return None
+    size = adapters.slots * adapters.rank * total * loading.width
+    return Line("weights", size / GIB, f"LoRA of {shape.moe.experts} experts a layer, in each of these slots")
 
 
 class Bulk:

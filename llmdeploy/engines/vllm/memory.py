@@ -19,6 +19,7 @@ from llmdeploy.engines.vllm.options import PLAIN, Own, applied
 from llmdeploy.engines.vllm.pool import has_pinned, held, pinned, usable
 from llmdeploy.engines.vllm.profile import activation, graphs
 from llmdeploy.memory.cards import traits
+from llmdeploy.memory.config import Config
 from llmdeploy.memory.constants import Constants, constants
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.kv import Pool, Storage
@@ -28,6 +29,12 @@ from llmdeploy.memory.scheme import WIDTHS
 from llmdeploy.memory.share import budget_gib, rounded
 from llmdeploy.memory.stage import CPU, Read, Stage, read, staged
 from llmdeploy.memory.weights import GIB, Loading
+
+_STACKED = {
+    *("GptOssForCausalLM", "InternS1ProForConditionalGeneration", "Qwen3OmniMoeForConditionalGeneration"),
+    *("Qwen3VLMoeForConditionalGeneration", "Qwen3_5MoeForConditionalGeneration"),
+}
+"""Architectures whose checkpoints have gate and up of all experts as one tensor (model_executor/models, is_3d_moe_weight)."""
 
 
 class Taken(Struct, frozen=True):
@@ -112,6 +119,7 @@ def settle(question: Question, known: Read, own: Own = PLAIN) -> Taken:
     has |= {"moe"} if made.moe else set()
     if made.family == "gpt-oss" and _triton(question, version, own):
         has.add("triton")
+    has |= {"stacked"} if not _STACKED.isdisjoint(Config(question.model.config).architectures) else set()
     context = question.context or made.unscaled_context or made.max_context
     if context is None:
         raise UnmodelledError("config", "config.json states no context, and neither does the question")
@@ -166,6 +174,7 @@ def _loading(question: Question, known: Read, taken: Taken) -> Loading:
         absorb=True,
         drafting=question.drafter is not None and question.drafter.method == "mtp",
         rope_width=known.width,
+        expert_inputs=int(taken.value("expert_inputs")),
         caching=question.card.vendor != CPU,
         buffers=not taken.v0,
     )

@@ -173,6 +173,36 @@ def test_slots_of_lora_and_a_drafter_take_of_the_cache() -> None:
     assert any(line.rule.startswith("drafter meta-llama/Llama-3.2-3B-Instruct: ") for line in drafting.lines)
 
 
+def of_experts(found: Ledger) -> float:
+    return sum(line.gib for line in found.ranks[0].lines if line.rule.startswith("LoRA of "))
+
+
+def test_every_expert_has_slots_of_lora() -> None:
+    """vLLM 0.33, lora/layers/fused_moe.py: of each expert, A and B of gate, up and down."""
+    asked = {"adapters": Adapters(2, 64)}
+    each = 64 * (3 * 2048 + 3 * 768)
+    whole = of_experts(ask("Qwen/Qwen3-30B-A3B", "0.33.0", **asked))
+    assert whole == pytest.approx(2 * 128 * each * 48 * 2 / 2**30)
+    # Of gate and up, A is whole on every rank, and so is B of down; the rest is cut.
+    cut = of_experts(ask("Qwen/Qwen3-30B-A3B", "0.33.0", split=Split(2), **asked))
+    assert cut == pytest.approx(2 * 128 * 64 * (3 * 2048 + 3 * 768 / 2) * 48 * 2 / 2**30)
+    spread = of_experts(ask("Qwen/Qwen3-30B-A3B", "0.33.0", split=Split(2, expert=True), **asked))
+    assert spread == pytest.approx(whole / 2)
+
+
+def test_gate_and_up_in_one_tensor_share_a_matrix_of_lora() -> None:
+    """vLLM 0.33, FusedMoE3DWithLoRA: A over 3,072 padded inputs once, B over twice 2,944 outputs; and down's own pair."""
+    found = of_experts(ask("openai/gpt-oss-20b", "0.33.0", adapters=Adapters(4, 64)))
+    assert found == pytest.approx(4 * 64 * 32 * (2 * 3072 + 3 * 2944) * 24 * 2 / 2**30)
+
+
+def test_experts_had_no_slots_before_vllm_wrapped_them() -> None:
+    adapters = Adapters(2, 64)
+    assert of_experts(ask("Qwen/Qwen3-30B-A3B", "0.11.0", adapters=adapters)) == 0
+    assert of_experts(ask("Qwen/Qwen3-30B-A3B", "0.11.1", adapters=adapters)) > 12
+    assert of_experts(ask(version="0.33.0", adapters=adapters)) == 0
+
+
 def test_ngram_drafts_without_weights() -> None:
     assert ask(drafter=Drafter("ngram", 3)).ranks[0].weights_gib == ask().ranks[0].weights_gib
 
