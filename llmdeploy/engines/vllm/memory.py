@@ -117,6 +117,7 @@ def settle(question: Question, known: Read, own: Own = PLAIN) -> Taken:
     version = question.version or rows.newest
     has = set(traits(question.card, question.split))
     has |= {"moe"} if made.moe else set()
+    has |= {"gathered"} if made.moe and question.split.data > 1 else set()
     if made.family == "gpt-oss" and _triton(question, version, own):
         has.add("triton")
     has |= {"stacked"} if not _STACKED.isdisjoint(Config(question.model.config).architectures) else set()

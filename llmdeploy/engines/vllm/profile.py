@@ -6,6 +6,7 @@ memory.yaml.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from llmdeploy.engines.vllm.options import Graphs
@@ -22,19 +23,13 @@ def activation(
 ) -> tuple[Line, ...]:
     """Return the peak of a batch of max_num_batched_tokens: the layers, or the sampler behind them, whichever is more."""
     made, width, tokens = known.shape, known.width, taken.batch_tokens
-    lines = []
-    if made.moe is not None and "triton" not in taken.traits:
-        inner = made.moe.intermediate / question.split.tensor
-        each = max(2 * inner, made.hidden) + max(inner, made.hidden)
-        size = tokens * made.moe.per_token * width * each
-        visited = f"{tokens} tokens × {made.moe.per_token} experts"
-        lines.append(
-            Line("activation", size / GIB, f"the experts' workspace: {visited}, kept while sampling")
-        )
+    lines = [*_workspace(question, known, taken)]
     wide = made.intermediate if made.moe is None else max(made.intermediate, made.moe.intermediate)
     forward = (
         tokens * width * (3 * wide / question.split.tensor + taken.value("forward_hidden") * made.hidden)
     )
+    if "gathered" in taken.traits:
+        forward += tokens * question.split.data * made.hidden * width
     rows = min(taken.concurrency, tokens)
     picked = 0.0
     if sampling:
@@ -50,6 +45,25 @@ def activation(
     if made.vision and stage.first and sees and taken.own.profiled_items:
         lines.append(Line("activation", taken.value("vision"), "the vision tower, over the largest item [M]"))
     return tuple(lines)
+
+
+def _workspace(question: Question, known: Read, taken: Taken) -> Iterator[Line]:
+    """Yield what experts work in. Those that are spread over copies of the model get the tokens of all of these.
+
+    Source: vLLM 0.33, fused_moe/experts/triton_moe.py (workspace_shapes); distributed/device_communicators/all2all.py,
+    AgRsAll2AllManager.dispatch, which fused_moe/all2all_utils.py takes without expert parallelism, too.
+    """
+    made, split = known.shape, question.split
+    if made.moe is None or "triton" in taken.traits:
+        return
+    copies = split.data if "gathered" in taken.traits else 1
+    inner = made.moe.intermediate / (1 if split.expert else split.tensor * copies)
+    each = max(2 * inner, made.hidden) + max(inner, made.hidden)
+    size = taken.batch_tokens * copies * made.moe.per_token * known.width * each
+    visited = f"{taken.batch_tokens} tokens × {made.moe.per_token} experts"
+    if copies > 1:
+        visited = f"{taken.batch_tokens} tokens of each of {copies} copies × {made.moe.per_token} experts"
+    yield Line("activation", size / GIB, f"the experts' workspace: {visited}, kept while sampling")
 
 
 def graphs(question: Question, taken: Taken, stage: Stage) -> Line:

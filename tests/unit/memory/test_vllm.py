@@ -157,6 +157,35 @@ def test_copies_share_the_experts_and_repeat_the_rest() -> None:
     assert alone / 2 < shared < alone
 
 
+def of_workspace(found: Ledger) -> float:
+    return next(line.gib for line in found.ranks[0].lines if line.rule.startswith("the experts' workspace"))
+
+
+def test_experts_work_on_the_tokens_of_every_copy() -> None:
+    """vLLM 0.33, AgRsAll2AllManager.dispatch: all ranks' tokens are gathered, with and without expert parallelism."""
+    name, each = "zai-org/GLM-4.5-Air", 16384 * 8 * 2 * (4096 + 4096) / 2**30
+    for expert in (True, False):
+        spread = ask(name, "0.33.0", split=Split(1, data=8, expert=expert), batch_tokens=16384)
+        assert of_workspace(spread) == pytest.approx(8 * each)
+    assert of_workspace(ask(name, "0.33.0", split=Split(8), batch_tokens=16384)) == pytest.approx(each)
+    tight = ask(name, "0.33.0", split=Split(1, data=8, expert=True), batch_tokens=16384, context=131072)
+    assert tight.verdict is Verdict.NO
+
+
+def test_whole_experts_work_on_whole_rows() -> None:
+    """With expert parallelism an expert is not cut: 14,336 of its intermediate size, twice, on each of four ranks."""
+    name, tokens = "mistralai/Mixtral-8x7B-Instruct-v0.1", 8192 * 2 * 2 / 2**30
+    asked = {"split": Split(4, expert=True), "batch_tokens": 8192}
+    assert of_workspace(ask(name, "0.33.0", **asked)) == pytest.approx(tokens * 3 * 14336)
+    cut = ask(name, "0.33.0", split=Split(4), batch_tokens=8192)
+    assert of_workspace(cut) == pytest.approx(tokens * (7168 + 4096))
+
+
+def test_copies_of_a_dense_model_gather_nothing() -> None:
+    alone, copied = ask(version="0.33.0").ranks[0], ask(version="0.33.0", split=Split(data=4)).ranks[0]
+    assert (alone.activation_gib, alone.nontorch_gib) == (copied.activation_gib, copied.nontorch_gib)
+
+
 def test_what_others_hold_can_be_too_much() -> None:
     """CodeLlama 34B: "Free memory on device (60.87/79.19 GiB) on startup is less than desired" at 0.95."""
     found = ask("codellama/CodeLlama-34b-hf", fraction=0.95, split=Split(2), used_gib=79.19 - 60.87)
