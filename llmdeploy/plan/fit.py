@@ -64,7 +64,9 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
     each = "" if len(ledger.ranks) <= 1 else " of each GPU"
     if ledger.reason is not None:
         why = ledger.reason.partition(": ")[2]
-        if model.memory_fraction is not None:
+        if _loads(ledger):
+            path = ("models", name, "quantization")
+        elif model.memory_fraction is not None:
             path = ("models", name, "memory_fraction")
     elif rank.weights_gib > usable:
         offers = f"{_place(model, pool)} offers {size(usable)}" if usable > 0 else "nothing is left to it"
@@ -73,10 +75,18 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
         why = f"one request of {ledger.context} tokens needs {size(_needs(ledger, rank))} of KV cache{each}, {_left(rank)}"
         if model.context not in (None, AUTO):
             path = ("models", name, "context")
-    message = f"`{name}` does not fit, by {size(lacks(ledger))}: {why}{_solved_for(model, ledger)}"
+    solved = "" if _loads(ledger) else _solved_for(model, ledger)
+    message = f"`{name}` does not fit, by {size(lacks(ledger))}: {why}{solved}"
     help = _remedy(context, name, ways) or _larger(pool)
+    if _loads(ledger):
+        help = f"name a checkpoint that is in `{model.quantization}` already, or {help}"
     notes = (*_arithmetic(model, pool, ledger, rank), *_measured(context, ledger))
     return Diagnostic("LD304", message, path, help, notes)
+
+
+def _loads(ledger: Ledger) -> bool:
+    """Tell whether it is only too large while it is loaded."""
+    return (ledger.reason or "").startswith("loading: ")
 
 
 def _measured(context: Context, ledger: Ledger) -> Iterator[Note]:

@@ -21,6 +21,7 @@ from llmdeploy.memory.cards import traits
 from llmdeploy.memory.constants import Constants, constants
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.kv import Storage
+from llmdeploy.memory.loading import held_to, peak
 from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
 from llmdeploy.memory.options import of_engine, traits_of
 from llmdeploy.memory.share import budget_gib, rounded
@@ -57,12 +58,19 @@ def memory(question: Question) -> Ledger:
         question, own, known = _understood(question)
         taken = settle(question, known, own)
         storage = storage_of(question, known, own)
-        stages = staged(question, known, _loading(question, known, own), storage)
+        loading = _loading(question, known, own)
+        stages = staged(question, known, loading, storage)
         if question.card.vendor == CPU:
             return _on_host(question, known, taken, stages)
+        # All layers are made in the model's own dtype, filled, and then quantized (model_loader/loader.py, DefaultModelLoader;
+        # layers/quantization/fp8.py, create_fp8_weight_); sgl-project/sglang#2895 ran out of memory of it at 0.4.
+        loaded = peak(question, known, loading, storage)
     except UnmodelledError as stop:
         return stop.ledger
-    return _answer(question, known, taken, stages, storage)
+    found = _answer(question, known, taken, stages, storage)
+    if loaded is None:
+        return found
+    return held_to(found, loaded, _free(question, taken), question.card.memory_gib)
 
 
 def _understood(question: Question) -> tuple[Question, Own, Read]:

@@ -23,6 +23,7 @@ from llmdeploy.memory.config import Config
 from llmdeploy.memory.constants import Constants, constants
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.kv import Pool, Storage
+from llmdeploy.memory.loading import held_to, peak
 from llmdeploy.memory.model import Ledger, Line, Question, Rank
 from llmdeploy.memory.options import of_engine, traits_of
 from llmdeploy.memory.scheme import WIDTHS
@@ -85,6 +86,8 @@ def memory(question: Question) -> Ledger:
         taken = settle(question, known, own)
         loading, storage = _loading(question, known, taken), _storage(question, known, taken)
         stages = offloaded(staged(question, known, loading, storage), question, known, loading, own)
+        whole = taken.value("loads_whole") > 0 and question.quantization == "fp8"
+        loaded = peak(question, known, loading, storage) if whole else None
     except UnmodelledError as stop:
         return stop.ledger
     ranks = [
@@ -93,7 +96,11 @@ def memory(question: Question) -> Ledger:
         for stage in stages
         for rank in range(question.split.tensor)
     ]
-    return _answer(question, known, taken, stages, ranks)
+    found = _answer(question, known, taken, stages, ranks)
+    if loaded is None:
+        return found
+    free = question.card.memory_gib - taken.value("context") - question.used_gib
+    return held_to(found, loaded, free, question.card.memory_gib)
 
 
 def _understood(question: Question) -> tuple[Question, Own, Read]:

@@ -67,6 +67,39 @@ def test_sglangs_own_share_depends_on_release_card_and_ranks(
     )
 
 
+def test_sglang_loads_all_weights_before_it_quantizes_them() -> None:
+    """61 GiB in 16 bits on a card of 44.4: sgl-project/sglang#2895 ends there, and 32 GiB of fp8 are never reached."""
+    found = ask("sglang", "Qwen/Qwen2.5-32B-Instruct", "l40s", quantization="fp8", context=4096)
+    assert (found.verdict, found.ranks[0].weights_gib < 33) == (Verdict.NO, True)
+    assert found.reason is not None and found.reason.startswith("loading: its weights take 61.0")
+    assert found.margin_gib == pytest.approx(43.93 - 61.04, abs=0.02)
+    over_two = ask(
+        "sglang", "Qwen/Qwen2.5-32B-Instruct", "l40s", quantization="fp8", context=4096, split=Split(2)
+    )
+    assert (over_two.verdict, over_two.reason) == (Verdict.FITS, None)
+
+
+def test_a_peak_of_loading_near_the_card_is_tight() -> None:
+    """Qwen3-14B is 27.5 GiB in 16 bits: by so little it may be too much for what is free of 28.4."""
+    stated = {"quantization": "fp8", "context": 4096}
+    asked = Question("sglang", None, model("Qwen/Qwen3-14B"), Card("nvidia", 28.4, "rtx-5090"), **stated)
+    found = ENGINES.get("sglang").memory(asked)
+    assert found.verdict is Verdict.TIGHT
+    assert found.reason is not None and found.reason.startswith("loading: ")
+
+
+def test_a_checkpoint_in_fp8_has_no_peak_of_loading() -> None:
+    found = ask("sglang", "Qwen/Qwen3-32B-FP8", "l40s", context=4096)
+    assert (found.verdict, found.reason) == (Verdict.FITS, None)
+
+
+def test_vllm_loaded_all_weights_first_before_it_used_the_meta_device() -> None:
+    asked = {"quantization": "fp8", "context": 4096, "concurrency": 16}
+    old, new = (ask("vllm", "Qwen/Qwen2.5-32B-Instruct", "l40s", at, **asked) for at in ("0.14.0", "0.33.0"))
+    assert (old.verdict, new.verdict) == (Verdict.NO, Verdict.FITS)
+    assert old.reason is not None and old.reason.startswith("loading: ")
+
+
 def test_sglang_gives_layers_with_a_window_a_pool_of_their_own() -> None:
     """Four fifths of the tokens: MiMo-V2-Flash prints 375,360 and 300,288."""
     found = ask("sglang", "XiaomiMiMo/MiMo-V2-Flash", "h200", split=Split(8))
