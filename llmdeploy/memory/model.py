@@ -132,7 +132,8 @@ class Question(Struct, frozen=True):
     adapters: Adapters | None = None
     drafter: Drafter | None = None
     items: Mapping[str, int] | None = None
-    """Multi-modal items of one prompt, by kind; None: the engine's default; all 0: language model only."""
+    """Multi-modal items of one prompt, by kind: one that is not named is left to the engine, which allows it; None: all are.
+    Empty, or no images and no videos: language model only."""
     embed: bool = False
     options: Mapping[str, Any] | None = None
     """`engine_args`, in whatever spelling: what they change of the memory is the engine's to say."""
@@ -142,6 +143,13 @@ class Question(Struct, frozen=True):
     """The engine's, for what was measured of it."""
     used_gib: float = 0.0
     """What other processes on the same card hold before this one starts."""
+
+    @property
+    def sees(self) -> bool:
+        """Whether a vision tower is loaded, where the model has one."""
+        if not self.items:
+            return self.items is None
+        return any(self.items.get(kind, 1) for kind in ("image", "video"))
 
 
 class Verdict(StrEnum):

@@ -142,6 +142,20 @@ def test_another_split_of_the_same_gpus_comes_before_more_of_them(
     kept(data, "LD304")
 
 
+def offered(data: dict[str, Any]) -> list[str]:
+    diagnostic = found(compiled(data), "LD304")
+    assert diagnostic
+    return ways(diagnostic)
+
+
+def test_a_model_that_sees_may_go_without_images_and_the_tower() -> None:
+    data = spec("Qwen/Qwen3-VL-8B-Instruct", "rtx-4090", 1, context=16384)
+    way = next(each for each in offered(data) if "multimodal" in each)
+    assert way == "`multimodal: {image: 0, video: 0}` where prompts have no image and no video"
+    assert found(compiled(applied(data, way)), "LD304") is None
+    assert not any("multimodal" in each for each in offered(spec("Qwen/Qwen3-8B", "l4", 1, context=40960)))
+
+
 def test_where_the_heads_do_not_divide_it_is_split_by_layers() -> None:
     """40 heads over 3: a third of the weights has room on each card."""
     data = spec("Qwen/Qwen3-14B", "l4", 3, context=8192, parallel={"data": 3})

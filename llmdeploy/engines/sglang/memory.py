@@ -172,7 +172,7 @@ def _loading(question: Question, known: Read, own: Own) -> Loading:
         expert_ranks=split.tensor,
         whole_experts=split.expert,
         pad_experts=(128, 256),
-        tower=question.items is None or any(question.items.values()),
+        tower=question.sees,
         whole_tower=own.whole_tower,
         absorb=True,
         drafting=question.drafter is not None and question.drafter.method == "mtp",

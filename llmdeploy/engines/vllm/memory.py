@@ -18,6 +18,7 @@ from llmdeploy.engines.vllm.offload import offloaded
 from llmdeploy.engines.vllm.options import PLAIN, Own, applied
 from llmdeploy.engines.vllm.pool import has_pinned, held, pinned, usable
 from llmdeploy.engines.vllm.profile import activation, graphs
+from llmdeploy.engines.vllm.tower import kind
 from llmdeploy.memory.cards import traits
 from llmdeploy.memory.config import Config
 from llmdeploy.memory.constants import Constants, constants
@@ -127,7 +128,8 @@ def settle(question: Question, known: Read, own: Own = PLAIN) -> Taken:
     has |= {"gathered"} if made.moe and question.split.data > 1 else set()
     if made.family == "gpt-oss" and _triton(question, version, own):
         has.add("triton")
-    has |= {"stacked"} if not _STACKED.isdisjoint(Config(question.model.config).architectures) else set()
+    names = Config(question.model.config).architectures
+    has |= kind(names) | ({"stacked"} if not _STACKED.isdisjoint(names) else set())
     context = question.context or made.unscaled_context or made.max_context
     if context is None:
         raise UnmodelledError("config", "config.json states no context, and neither does the question")
@@ -177,7 +179,7 @@ def _loading(question: Question, known: Read, taken: Taken) -> Loading:
         expert_ranks=split.tensor * split.data,
         whole_experts=split.expert,
         pad_experts=(int(taken.value("mxfp4_inner")), int(taken.value("mxfp4_hidden"))),
-        tower=question.items is None or any(question.items.values()),
+        tower=question.sees,
         whole_tower=taken.own.whole_tower,
         absorb=True,
         drafting=question.drafter is not None and question.drafter.method == "mtp",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from llmdeploy.engines.vllm.options import Graphs
+from llmdeploy.engines.vllm.tower import seen
 from llmdeploy.memory.model import Line, Question
 from llmdeploy.memory.stage import Read, Stage
 from llmdeploy.memory.weights import GIB
@@ -41,9 +42,8 @@ def activation(
     else:
         rule = f"a layer: {tokens} tokens (max_num_batched_tokens) × {wide} and {made.hidden} [F]"
     lines.append(Line("activation", max(picked, forward) / GIB, rule))
-    sees = question.items is None or any(question.items.values())
-    if made.vision and stage.first and sees and taken.own.profiled_items:
-        lines.append(Line("activation", taken.value("vision"), "the vision tower, over the largest item [M]"))
+    if made.vision and stage.first and question.sees and taken.own.profiled_items:
+        lines.append(seen(question, known, taken, sum(line.gib for line in lines)))
     return tuple(lines)
 
 

@@ -22,6 +22,24 @@ H100 = Card("nvidia", 79.19, "h100-sxm-80gb", "NVIDIA H100", "9.0")
 VLLM: Engine = ENGINES.get("vllm")
 
 
+_TOWER = {
+    "model_type": "qwen2_5_vl",
+    "depth": 32,
+    "hidden_size": 1280,
+    "intermediate_size": 3420,
+    "num_heads": 16,
+    "patch_size": 14,
+    "spatial_merge_size": 2,
+    "temporal_patch_size": 2,
+}
+"""Of Qwen2.5-VL-7B-Instruct."""
+
+
+def config_of_a_text_model() -> dict[str, Any]:
+    """Qwen2.5-VL-7B is Qwen2.5-7B that sees."""
+    return dict(model("Qwen/Qwen2.5-7B-Instruct").config)
+
+
 def model(name: str) -> Model:
     found = config(name)
     assert found is not None
@@ -200,6 +218,54 @@ def test_slots_of_lora_and_a_drafter_take_of_the_cache() -> None:
     drafting = ask(drafter=drafter).ranks[0]
     assert plain - drafting.kv_gib > 6
     assert any(line.rule.startswith("drafter meta-llama/Llama-3.2-3B-Instruct: ") for line in drafting.lines)
+
+
+def of_tower(found: Ledger) -> float:
+    return sum(line.gib for line in found.ranks[0].lines if line.rule.startswith("the vision tower, beside"))
+
+
+def test_a_tower_for_images_of_any_size_runs_over_the_largest_while_memory_is_measured() -> None:
+    """vLLM 0.33, qwen3_vl.py: 65,536 patches, of which a block holds 14 times 1,152 elements, and each has 1,536 pixels'."""
+    patches = 65536 * (3 * 1152 + 8 * 1152 + 1536) * 2
+    outputs = 16384 * 4096 * 2
+    alone = ask("Qwen/Qwen3-VL-8B-Instruct", "0.33.0", card("rtx-4090"), context=16384).ranks[0]
+    assert alone.activation_gib == pytest.approx((patches + 3 * outputs) / 2**30)
+    # Where the sampler needs more, what the tower gave back is kept beside it: its output, and three of earlier layers.
+    many = ask("Qwen/Qwen3-VL-8B-Instruct", "0.33.0", card("rtx-4090"), context=16384, concurrency=1024)
+    assert of_tower(many) == pytest.approx(4 * outputs / 2**30)
+    assert many.ranks[0].activation_gib > alone.activation_gib
+
+
+def test_a_video_is_the_largest_item_where_the_context_holds_more_than_an_image() -> None:
+    """vLLM 0.33, qwen2_vl.py: as many frames as the context holds, 14 at most, and two of them as many tokens as an image."""
+    seen = {"architectures": ["Qwen2_5_VLForConditionalGeneration"], "vision_config": _TOWER}
+    asked = Question("vllm", "0.33.0", Model("a/b", "test", {**config_of_a_text_model(), **seen}), H100)
+    rules = [
+        next(
+            line.rule
+            for line in VLLM.memory(replace(asked, **stated)).ranks[0].lines
+            if "beside these" in line.rule
+        )
+        for stated in (
+            {"context": 8192},
+            {"context": 32768},
+            {"context": 131072},
+            {"context": 131072, "items": {"video": 0}},
+        )
+    ]
+    assert [rule.split(": ")[1].split(" at once")[0] for rule in rules] == [
+        "1 image of 16,384 tokens",
+        "1 video of 32,768 tokens",
+        "1 video of 114,688 tokens",
+        "1 image of 16,384 tokens",
+    ]
+
+
+def test_what_a_kind_that_is_not_named_may_have_is_not_nothing() -> None:
+    """vLLM's default is 999 of each kind (config/multimodal.py): without videos a model still sees images."""
+    plain = ask("Qwen/Qwen3-VL-8B-Instruct", "0.33.0", context=8192)
+    without = ask("Qwen/Qwen3-VL-8B-Instruct", "0.33.0", context=8192, items={"video": 0})
+    assert (without.ranks[0].weights_gib, of_tower(without)) == (plain.ranks[0].weights_gib, of_tower(plain))
 
 
 def of_experts(found: Ledger) -> float:
