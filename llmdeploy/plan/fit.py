@@ -78,10 +78,10 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
     solved = "" if _loads(ledger) else _solved_for(model, ledger)
     message = f"`{name}` does not fit, by {size(lacks(ledger))}: {why}{solved}"
     help = _remedy(context, name, ways) or _larger(pool)
+    notes = [*_arithmetic(model, pool, ledger, rank), *_measured(context, ledger)]
     if _loads(ledger):
-        help = f"name a checkpoint that is in `{model.quantization}` already, or {help}"
-    notes = (*_arithmetic(model, pool, ledger, rank), *_measured(context, ledger))
-    return Diagnostic("LD304", message, path, help, notes)
+        notes.append(Note(f"a checkpoint that is in `{model.quantization}` already needs no more than it keeps"))
+    return Diagnostic("LD304", message, path, help, tuple(notes))
 
 
 def _loads(ledger: Ledger) -> bool:
