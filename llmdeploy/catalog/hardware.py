@@ -20,6 +20,8 @@ class Gpu(Struct, frozen=True):
     name: str
     #: GiB (2^30 bytes) that the driver hands to a process, not the figure on the box; None for the CPU.
     memory_gib: float | None
+    #: What of it was seen free before anything starts, where it is the machine's memory, too; None elsewhere.
+    free_gib: float | None
     #: NVIDIA's compute capability ("9.0"); None elsewhere.
     capability: str | None
     #: LLVM target of the other vendors (gfx942).

@@ -27,6 +27,7 @@ from llmdeploy.checks import (
     remote_code,
     sources,
     task,
+    unified,
     weights,
 )
 from llmdeploy.checks.context import Check, Context
@@ -54,6 +55,7 @@ CHECKS: tuple[Check, ...] = (
     drafting.check,
     remote_code.check,
     gateway.check,
+    unified.check,
     hygiene.check,
     calibration.check,
 )

@@ -143,6 +143,7 @@ CODES: dict[str, Code] = {
             "LD535": "a share of a card that nobody else uses",
             "LD536": "a start that is given less time than it is expected to take",
             "LD545": "a model directory without weights",
+            "LD552": "more of a machine's memory than its system leaves",
         },
     ),
     **_table(

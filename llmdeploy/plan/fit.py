@@ -80,7 +80,9 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
     help = _remedy(context, name, ways) or _larger(pool)
     notes = [*_arithmetic(model, pool, ledger, rank), *_measured(context, ledger)]
     if _loads(ledger):
-        notes.append(Note(f"a checkpoint that is in `{model.quantization}` already needs no more than it keeps"))
+        notes.append(
+            Note(f"a checkpoint that is in `{model.quantization}` already needs no more than it keeps")
+        )
     return Diagnostic("LD304", message, path, help, tuple(notes))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from math import floor
 
 from msgspec import Struct
 
@@ -33,10 +34,19 @@ class Hardware(Struct, frozen=True):
     """Its unit is a slice of a GPU (MIG), which has no index on the host."""
     gpu: str | None = None
     """Its id in the catalog."""
+    free_gib: float | None = None
+    """What is free of a GPU's memory before anything starts, where that is the machine's memory, too."""
 
     @property
     def is_cpu(self) -> bool:
         return self.vendor == "cpu"
+
+    @property
+    def fraction(self) -> float | None:
+        """What one model may take of a GPU that is the machine's memory, too, in steps of 5 %; None elsewhere."""
+        if self.free_gib is None or self.memory_gib is None:
+            return None
+        return floor(min(self.free_gib / self.memory_gib, 1.0) * 20) / 20
 
     @property
     def divisible(self) -> bool:
@@ -91,6 +101,7 @@ def _pools(spec: Spec) -> Iterator[tuple[str, Hardware]]:
                 devices=_devices(pool, count, free, is_cpu or sliced),
                 sliced=sliced,
                 gpu=gpu.id if gpu else None,
+                free_gib=gpu.free_gib if gpu else None,
             ),
         )
 

@@ -54,6 +54,9 @@ def values_of(context: Context, name: str, pool: Hardware) -> Values:
         values.pop("memory_fraction", None)
         origins["kv_bytes"] = origins["memory_fraction"]
         why.append(reason)
+    elif (beside := _beside_the_system(context, name, pool)) is not None:
+        values["memory_fraction"] = pool.fraction
+        why.append(beside)
     return Values(values, origins, why)
 
 
@@ -148,6 +151,19 @@ def _why(name: str, model: Model) -> Iterator[Why]:
 def _splits(model: Model) -> bool:
     """Tell whether a model is split over GPUs without saying so."""
     return model.parallel.tensor is None and tensor_size(model) > 1
+
+
+def _beside_the_system(context: Context, name: str, pool: Hardware) -> Why | None:
+    """Say why a share is pinned that llm.yaml does not state: no engine's own knows of an operating system beside it."""
+    model, engine = context.spec.models[name], context.engines[context.engine_of(name)]
+    stated = model.memory_fraction is not None or model.gpus.share is not None
+    version = model.engine_version or engine.versions[0]
+    taken = (engine.takes(each, version, pool.vendor) for each in ("memory_fraction", "static_fraction"))
+    if pool.fraction is None or stated or not any(taken):
+        return None
+    seen = f"{pool.free_gib:g} of its {pool.memory_gib:g} GiB were seen free before anything starts"
+    because = f"the memory of {pool.title} is the machine's, too: {seen}"
+    return Why("memory_fraction", f"{pool.fraction:g}", because)
 
 
 def _cpu_kv_bytes(context: Context, model: Model, pool: Hardware) -> tuple[int, Why]:

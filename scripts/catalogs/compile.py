@@ -70,7 +70,7 @@ def one_line(path: Path) -> str:
 
 def gpus() -> list[Row]:
     source = read("gpus.yaml")
-    empty: Row = {"capability": None, "arch": None, "node_product": [], "smi_names": []}
+    empty: Row = {"capability": None, "arch": None, "free_gib": None, "node_product": [], "smi_names": []}
 
     def cite(text: str) -> str:
         return re.sub(r"@([a-z]+)", lambda match: source["sources"][match[1]], text)
