@@ -83,7 +83,12 @@ class TableEngine(Struct, frozen=True):
             own: Callable[[Question], float | None] = getattr(equation, "of_the_card", _as_it_is)
             question = replace(question, fraction=own(question))
         answer: Callable[[Question], Ledger] = equation.memory
-        return answer(question)
+        found = answer(question)
+        if question.card.vendor != "amd":
+            return found
+        from llmdeploy.memory.unmeasured import on_amd
+
+        return on_amd(found)
 
     def lower(self, settings: Settings) -> Lowered:
         return lower(settings, self.table, self.own)

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
+from llmdeploy.memory.model import Card, Ledger, Line, Question, Rank, Verdict
 from llmdeploy.memory.verdict import judge
 
 SHIFTED = ("activation", "nontorch", "cuda_graphs")
@@ -132,7 +132,7 @@ def corrected(ledger: Ledger, question: Question, corrections: Iterable[Correcti
             sequences = int(sequences * share)
     return replace(
         ledger,
-        verdict=_verdict(ledger, margin, question.card.memory_gib),
+        verdict=_verdict(ledger, margin, question.card),
         margin_gib=margin,
         usable_gib=_usable(ledger, question, ranks),
         ranks=ranks,
@@ -197,11 +197,12 @@ def _kv(ranks: Iterable[Rank]) -> float:
     return min(rank.kv_gib for rank in ranks)
 
 
-def _verdict(ledger: Ledger, margin: float | None, card_gib: float) -> Verdict:
+def _verdict(ledger: Ledger, margin: float | None, card: Card) -> Verdict:
     """Judge the new margin, unless it was something else that the equation held against the model."""
     if margin is None or ledger.margin_gib in (None, margin) or not _of_the_pool(ledger):
         return ledger.verdict
-    before, after = judge(ledger.margin_gib, card_gib), judge(margin, card_gib)
+    before = judge(ledger.margin_gib or 0.0, card.memory_gib, card.vendor)
+    after = judge(margin, card.memory_gib, card.vendor)
     if before is not ledger.verdict and after is Verdict.FITS:
         return ledger.verdict
     return after

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from llmdeploy.memory.kv import Storage
-from llmdeploy.memory.model import Ledger, Question, Verdict
+from llmdeploy.memory.model import Card, Ledger, Question, Verdict
 from llmdeploy.memory.scheme import scheme
 from llmdeploy.memory.sizes import size
 from llmdeploy.memory.stage import Read, staged
@@ -26,10 +26,10 @@ def peak(question: Question, known: Read, loading: Loading, storage: Storage) ->
     return max(stage.weights_gib for stage in staged(alone, known, whole, storage))
 
 
-def held_to(ledger: Ledger, peak_gib: float, free_gib: float, card_gib: float) -> Ledger:
+def held_to(ledger: Ledger, peak_gib: float, free_gib: float, card: Card) -> Ledger:
     """Return what a ledger says of a card that must hold this peak before anything else."""
     room = free_gib - peak_gib
-    verdict = judge(room, card_gib)
+    verdict = judge(room, card.memory_gib, card.vendor)
     if ledger.verdict is Verdict.NO or verdict is Verdict.FITS:
         return ledger
     taken = f"its weights take {size(peak_gib)} while they are loaded, before they are quantized"

@@ -16,7 +16,7 @@ _LEAST = 0.001
 
 def budget_gib(question: Question, share: float) -> float:
     """Return what the engine may take of the card in all, as far as it can be told beforehand."""
-    return share * question.card.memory_gib - error_gib(question.card.memory_gib)
+    return share * question.card.memory_gib - error_gib(question.card.memory_gib, question.card.vendor)
 
 
 def rounded(fraction: float) -> float:

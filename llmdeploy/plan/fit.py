@@ -168,7 +168,7 @@ def _arithmetic(model: Model, pool: Hardware, ledger: Ledger, rank: Rank) -> Ite
 def _tight(context: Context, name: str, ledger: Ledger, ways: Ways | None) -> Diagnostic:
     pool = context.pools[pool_of(context.spec, name) or ""]
     spare, length = ledger.margin_gib or 0.0, f"one request of {ledger.context} tokens"
-    error = error_gib(host_memory(context.spec, pool) or pool.memory_gib or 0.0)
+    error = error_gib(host_memory(context.spec, pool) or pool.memory_gib or 0.0, pool.vendor)
     if ledger.reason is not None:
         message = f"`{name}` may not have room to run: {ledger.reason.partition(': ')[2]}"
     elif spare >= 0:

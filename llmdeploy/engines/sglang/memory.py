@@ -70,7 +70,7 @@ def memory(question: Question) -> Ledger:
     found = _answer(question, known, taken, stages, storage)
     if loaded is None:
         return found
-    return held_to(found, loaded, _free(question, taken), question.card.memory_gib)
+    return held_to(found, loaded, _free(question, taken), question.card)
 
 
 def _understood(question: Question) -> tuple[Question, Own, Read]:
@@ -244,7 +244,7 @@ def _judge(
     question: Question, share: float, free: float, margin: float, ranks: list[Rank]
 ) -> tuple[Verdict, str | None]:
     """What runs outside the share must find room there; it is estimated, so that too little is TIGHT."""
-    verdict = judge(margin, question.card.memory_gib)
+    verdict = judge(margin, question.card.memory_gib, question.card.vendor)
     lacking = max(rank.activation_gib + rank.cuda_graphs_gib for rank in ranks) - free * (1 - share)
     if verdict is not Verdict.FITS or lacking <= 0:
         return verdict, None

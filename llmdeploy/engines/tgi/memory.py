@@ -76,7 +76,7 @@ def _answer(question: Question, known: Read, stage: Stage, warm: Warmup) -> Ledg
     margin, reason = _left(question, warm, warm.context * each / GIB)
     tokens = max(0, int(warm.kv * GIB // each)) // block * block if each else 0
     return Ledger(
-        judge(margin, question.card.memory_gib),
+        judge(margin, question.card.memory_gib, question.card.vendor),
         margin_gib=margin,
         usable_gib=warm.usable,
         ranks=_ranks(question, stage, warm),

@@ -101,7 +101,7 @@ def memory(question: Question) -> Ledger:
     if loaded is None:
         return found
     free = question.card.memory_gib - taken.value("context") - question.used_gib
-    return held_to(found, loaded, free, question.card.memory_gib)
+    return held_to(found, loaded, free, question.card)
 
 
 def _understood(question: Question) -> tuple[Question, Own, Read]:

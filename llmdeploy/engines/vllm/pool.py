@@ -57,7 +57,7 @@ def held(
         return Verdict.NO, margin, refusal
     # Blocks that are stated are no estimate: one request is in them or not, and the card alone may be too small.
     judged = margin if taken.own.blocks is None else room
-    return judge(judged, question.card.memory_gib), margin, None
+    return judge(judged, question.card.memory_gib, question.card.vendor), margin, None
 
 
 def _held(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -320,6 +321,29 @@ def test_a_language_model_alone_loads_no_tower() -> None:
 def test_margins_near_nothing_are_tight() -> None:
     verdicts = [ask(context=131072, fraction=share / 1000).verdict for share in range(400, 500, 2)]
     assert [*dict.fromkeys(verdicts)] == [Verdict.NO, Verdict.TIGHT, Verdict.FITS]
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_what_was_never_measured_on_amd_says_so_and_has_a_wider_margin(engine: str) -> None:
+    """The rows are logs of H100s; between the usual error and twice of it, AMD is TIGHT and NVIDIA fits."""
+    asked = Question(engine, None, model("Qwen/Qwen3-32B"), card("mi300x"), context=40960)
+    found, other = (ENGINES.get(engine).memory(replace(asked, card=each)) for each in (asked.card, H100))
+    rules = [line.rule for line in found.ranks[0].lines]
+    assert not any(re.search(r"\[[MF]\]|CUDA|NCCL", rule) for rule in rules)
+    assert any(re.search(r"\[M on NVIDIA\]", rule) for rule in rules)
+    assert any("measured on AMD" in note for note in found.notes)
+    assert not any("AMD" in note for note in other.notes)
+
+
+@pytest.mark.parametrize(("vendor", "verdict"), [("amd", Verdict.TIGHT), ("nvidia", Verdict.FITS)])
+def test_twice_the_error_is_kept_on_amd(vendor: str, verdict: Verdict) -> None:
+    card = Card(vendor, 100.0, "mi300x" if vendor == "amd" else "h100-sxm-80gb")
+    spare = ask(version="0.33.0", on=card, context=131072, fraction=0.5).margin_gib
+    assert spare is not None
+    nearly = 0.5 - (spare - 2.0) / 100.0  # 2 GiB to spare: more than 1.5 % of the card, and less than 3 %
+    found = ask(version="0.33.0", on=card, context=131072, fraction=nearly)
+    assert found.margin_gib == pytest.approx(2.0, abs=0.1)
+    assert found.verdict is verdict
 
 
 def on_cpu(gib: float, name: str = "Qwen/Qwen3-0.6B", **stated: Any) -> Ledger:
