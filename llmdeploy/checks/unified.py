@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Path
-from llmdeploy.memory.sizes import size
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.placement import pool_of
 
@@ -44,7 +43,7 @@ def _judged(pool: Hardware, asked: float, who: str, path: Path, help: str) -> It
     memory, free = pool.memory_gib or 0.0, pool.free_gib or 0.0
     if asked * memory > free:
         message = (
-            f"{who} may take {size(asked * memory)} of {pool.title}, whose memory is the machine's, too: "
-            f"{size(free)} were seen free before anything starts"
+            f"{who} may take {asked * memory:.1f} GiB of {pool.title}, whose memory is the machine's, too: "
+            f"{free:.1f} GiB were seen free before anything starts"
         )
         yield Diagnostic("LD552", message, path, help)

@@ -14,13 +14,14 @@ from llmdeploy.checks.context import Context
 from llmdeploy.checks.placement import ONE_HOST
 from llmdeploy.diagnostics import Path, Severity
 from llmdeploy.memory import Ledger, Verdict
+from llmdeploy.memory.config import Config
 from llmdeploy.plan import crowding, sharing, startup
 from llmdeploy.plan.hardware import Hardware, hardware
 from llmdeploy.plan.packing import divide, packed
 from llmdeploy.plan.placement import needs, pool_of
 from llmdeploy.plan.placement import sharing as sharers
 from llmdeploy.plan.settings import settings_of
-from llmdeploy.spec.model import Model
+from llmdeploy.spec.model import Model, Multimodal
 
 Changes = Mapping[str, Any]
 WORTH_SAYING = 1024
@@ -94,6 +95,12 @@ class Trial:
         return next(
             (each for each in most if divide([*sizes, *[each] * model.replicas], pool.count, nodes)), 0
         )
+
+    @cached_property
+    def items(self) -> Multimodal | None:
+        """What a prompt may have beside text; None where the model has no vision tower."""
+        sees = Config(self.context.checkpoint(self.name).config).mapping("vision_config")
+        return self.model.multimodal or Multimodal() if sees else None
 
     def _as_right(self, trial: Context, mates: list[str]) -> bool:
         """Tell whether nothing is wrong with it and these models that was right before, and these fit as they did."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdeploy.checks.context import Context
-from llmdeploy.memory.config import Config
 from llmdeploy.plan.settings import settings_of
 from llmdeploy.plan.sizing import equation, longest, question
 from llmdeploy.plan.trial import WORTH_SAYING, Changes, Trial, room
@@ -13,7 +12,6 @@ from llmdeploy.plan.values import CPU_FRACTION
 from llmdeploy.plan.ways_beside import larger_share, less_on_a_node, more_of_a_node, whole_cards
 from llmdeploy.plan.ways_of_cards import larger_cards
 from llmdeploy.plan.ways_of_splits import more_gpus, same_gpus
-from llmdeploy.spec.model import Multimodal
 
 _FRACTIONS = (0.92, 0.9, 0.85, 0.8)
 _LARGEST_FRACTION = 0.95
@@ -125,9 +123,9 @@ def _most_of_the_card(trial: Trial) -> Iterator[str]:
 
 def _fewer_items(trial: Trial) -> Iterator[str]:
     """A vision tower is measured over the largest item that a prompt may have, and not loaded where it may have none."""
-    if not Config(trial.context.checkpoint(trial.name).config).mapping("vision_config"):
+    now = trial.items
+    if now is None:
         return
-    now = trial.model.multimodal or Multimodal()
     for none in ({"video": 0}, {"image": 0, "video": 0}):
         then = now.model_copy(update=none)
         if then != now and trial.fits({"multimodal": then}):
