@@ -59,7 +59,7 @@ bench: dev tools ## Time the compiler; BEFORE=COMMIT compares with an earlier on
 	$(PY) scripts/bench.py $(if $(BEFORE),--before $(BEFORE))
 
 accuracy: dev ## Hold the ledger of memory against recorded start-ups; POINTS=FILE, FORMAT=json
-	@$(PY) scripts/accuracy $(if $(POINTS),--points $(POINTS)) $(if $(FORMAT),--format $(FORMAT))
+	@$(PY) scripts/accuracy $(if $(POINTS),--points "$(POINTS)") $(if $(FORMAT),--format $(FORMAT))
 
 gpu: dev ## On a machine with a GPU: boot what is compiled, beside the ledger, smoke-test it and load it; ENGINE_BIN=DIR of vLLM
 	@test -n "$(ENGINE_BIN)" || { echo "gpu: name the directory of vllm and its python: make gpu ENGINE_BIN=DIR" >&2; exit 2; }

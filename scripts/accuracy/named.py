@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from points import Point
 
 from llmdeploy.catalog import configs
 from llmdeploy.memory.model import Model
@@ -55,28 +56,28 @@ class UnstatedError(Exception):
     """What a point does not say, or a model that the catalog does not have."""
 
 
-def model(row: Row) -> Model:
+def model(point: Point) -> Model:
     """Return the model of a point: by its name, by its Hub id where the name is a nickname."""
-    names = [str(row[key]) for key in ("model", "hfmodel") if row.get(key)]
+    names = [name for name in (point.model, point.hfmodel) if name]
     for name in names:
-        if (found := _aliased(name, row.get("quant")) or _listed(name, row.get("quant"))) is not None:
+        if (found := _aliased(name, point.quant) or _listed(name, point.quant)) is not None:
             return found
     for name in names:
-        if (found := _copied(name, row.get("quant"))) is not None:
+        if (found := _copied(name, point.quant)) is not None:
             return found
     raise UnstatedError(f"model: `{names[0]}` is not in the catalog")
 
 
-def known(row: Row) -> bool:
+def known(point: Point) -> bool:
     """Tell whether the model is one of the catalog, or of the aliases."""
     try:
-        model(row)
+        model(point)
     except UnstatedError:
         return False
     return True
 
 
-def _aliased(name: str, quant: Any) -> Model | None:
+def _aliased(name: str, quant: str | None) -> Model | None:
     """Look up a nickname. Its `quantization` replaces that of the catalog; `none` leaves it to the point."""
     alias = _aliases().get(name.lower())
     if alias is None:
@@ -92,12 +93,12 @@ def _aliased(name: str, quant: Any) -> Model | None:
     return Model(name, stated.source, _with(config, quant))
 
 
-def _listed(name: str, quant: Any) -> Model | None:
+def _listed(name: str, quant: str | None) -> Model | None:
     stated = configs.config(name)
     return Model(name, stated.source, _with(stated.config, quant)) if stated is not None else None
 
 
-def _copied(name: str, quant: Any) -> Model | None:
+def _copied(name: str, quant: str | None) -> Model | None:
     """Find the model of which this is a copy, under another owner or with a scheme at the end of its name."""
     for row in _names()["endings"]:
         if name.lower().endswith(row["ending"].lower()) and (base := _base(name[: -len(row["ending"])])):
@@ -121,7 +122,7 @@ def _base(name: str) -> Model | None:
     return None
 
 
-def _with(config: Row, quant: Any) -> Row:
+def _with(config: Row, quant: str | None) -> Row:
     """Add the scheme that a point names to a plain config; `fp8` alone is what the engine makes while it loads."""
     word = WORDS.get(str(quant), str(quant))
     if word in (*PLAIN, "fp8") or any(config.get(key) for key in QUANTIZED):

@@ -3,69 +3,69 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from statistics import median
 from typing import Any
 
-import yaml
 from asked import card, question
 from compared import IS_GIVEN, of_hf_mem
 from msgspec.structs import replace
 from named import UnstatedError, known
+from points import Point
 
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.model import Card, Ledger, Question, Verdict
 from llmdeploy.memory.stage import read
 from llmdeploy.registry import ENGINES
 
-Row = Mapping[str, Any]
 FITTING = (Verdict.FITS, Verdict.TIGHT)
 
 
-def judged(row: Row) -> dict[str, Any]:
+def judged(point: Point, explained: str | None = None) -> dict[str, Any]:
     """Return one line of the table: what was said and what was seen."""
-    asked, ledger = _ledger(row)
+    asked, ledger = _ledger(point)
     unknown = ledger.verdict is Verdict.UNKNOWN
     tightest = min(ledger.ranks, key=lambda rank: rank.kv_gib) if ledger.ranks else None
     heaviest = max((rank.weights_gib for rank in ledger.ranks), default=None)
     return {
-        "id": row["id"],
-        "model": row["model"],
-        "engine": row["engine"],
+        "id": point.id,
+        "model": point.model,
+        "engine": point.engine,
         "family": _family(asked),
         "verdict": str(ledger.verdict),
-        "fit": row.get("fit"),
+        "fit": point.fit,
         "kv_tokens_predicted": None if unknown else ledger.kv_tokens,
-        "kv_tokens_observed": row.get("kv_tokens"),
+        "kv_tokens_observed": point.kv_tokens,
         "kv_gib_predicted": round(tightest.kv_gib, 3) if tightest and not unknown else None,
-        "kv_gib_observed": row.get("kv_gib"),
+        "kv_gib_observed": point.kv_gib,
         "weights_gib_predicted": round(heaviest, 3) if heaviest is not None else None,
-        "weights_gib_observed": row.get("weights_gib"),
+        "weights_gib_observed": point.weights_gib,
         "margin_gib": round(ledger.margin_gib, 3) if ledger.margin_gib is not None and not unknown else None,
-        "all_stated": all_stated(row),
-        "in_catalog": known(row),
-        "calibrated_on": "llm-d-planner" in str(row.get("src")),
-        "since_0_8": since_0_8(row),
+        "all_stated": all_stated(point),
+        "in_catalog": known(point),
+        "calibrated_on": "llm-d-planner" in (point.src or ""),
+        "since_0_8": since_0_8(point),
         "why_unknown": ledger.reason if unknown else None,
-        "explained": _explained().get(row["id"]),
-        "hf_mem_kv_gib": of_hf_mem(asked, row.get("kv_tokens")),
+        "explained": explained,
+        "hf_mem_kv_gib": of_hf_mem(asked, point.kv_tokens),
     }
 
 
-def _ledger(row: Row) -> tuple[Question | None, Ledger]:
+def _ledger(point: Point) -> tuple[Question | None, Ledger]:
     """Ask; where only the card is not known, its weights are."""
+    if point.engine not in ENGINES:
+        return None, Ledger(Verdict.UNKNOWN, reason=f"engine: `{point.engine}` is none that llmdeploy knows")
+    memory = ENGINES[point.engine].memory
     try:
         try:
-            asked = question(row, card(row))
+            asked = question(point, card(point))
         except UnstatedError as why:
-            asked = question(row, Card("nvidia", 80.0))
-            ledger = ENGINES.get(asked.engine).memory(asked)
+            asked = question(point, Card("nvidia", 80.0))
+            ledger = memory(asked)
             if ledger.verdict is Verdict.UNKNOWN:
                 return asked, ledger
             return asked, replace(ledger, verdict=Verdict.UNKNOWN, reason=str(why))
-        return asked, ENGINES.get(asked.engine).memory(asked)
+        return asked, memory(asked)
     except UnstatedError as why:
         return None, Ledger(Verdict.UNKNOWN, reason=str(why))
 
@@ -77,22 +77,17 @@ def _family(asked: Question | None) -> str | None:
         return None
 
 
-def all_stated(row: Row) -> bool:
+def all_stated(point: Point) -> bool:
     """Tell whether a point says enough to be held against: engine, version, card, tensor and the share of memory."""
-    share = row.get("util") if row["engine"] != "sglang" else row.get("mem_fraction")
-    told = [row.get("engine"), row.get("version"), row.get("gpu"), row.get("tp"), share]
-    kept = (
-        row.get("usable") is not False
-        and row.get("usable_kv") is not False
-        and not row.get("kv_inconsistent")
-    )
-    return kept and all(one is not None for one in told) and row.get("gpu") != "unknown"
+    told = (point.version, point.gpu, point.tp, point.share)
+    kept = point.usable is not False and point.usable_kv is not False and not point.kv_inconsistent
+    return kept and all(one is not None for one in told) and point.gpu != "unknown"
 
 
-def since_0_8(row: Row) -> bool:
+def since_0_8(point: Point) -> bool:
     """Tell whether it is vLLM's engine since 0.8; `0.1x` is."""
-    found = re.match(r"0\.(\d)(\d|x)?", str(row.get("version") or ""))
-    return row["engine"] == "vllm" and (found is None or found[2] is not None or int(found[1]) >= 8)
+    found = re.match(r"0\.(\d)(\d|x)?", point.version or "")
+    return point.engine == "vllm" and (found is None or found[2] is not None or int(found[1]) >= 8)
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -134,11 +129,12 @@ def _grouped(
 
 def errors(rows: Iterable[dict[str, Any]], name: str, predicted: str | None = None) -> dict[str, Any]:
     """Return relative errors in per cent, of what was printed and more than nothing."""
-    found = sorted(
+    found = [
         (abs(said / row[f"{name}_observed"] - 1) * 100, row["id"])
         for row in rows
         if (said := row[predicted or f"{name}_predicted"]) is not None and (row[f"{name}_observed"] or 0) > 0
-    )
+    ]
+    found.sort(key=lambda each: each[0])  # an id may be a number or a name
     if not found:
         return {"rows": 0, "median": None, "p90": None, "worst": None, "worst_id": None}
     sizes = [error for error, _ in found]
@@ -168,9 +164,3 @@ def confusion(rows: Iterable[dict[str, Any]]) -> dict[str, int]:
         else:
             counts["false_no" if row["fit"] else "right_no"] += 1
     return counts
-
-
-@cache
-def _explained() -> dict[int, str]:
-    path = Path(__file__).resolve().parent / "explained.yaml"
-    return {row["id"]: row["reason"] for row in yaml.safe_load(path.read_text(encoding="utf-8"))["explained"]}
