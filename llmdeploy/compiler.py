@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,6 +26,9 @@ from llmdeploy.source import Source, read
 from llmdeploy.spec.model import Spec
 from llmdeploy.spec.parse import parse
 from llmdeploy.targets.base import Target
+
+if TYPE_CHECKING:
+    from llmdeploy.plan.defaults import Setting
 
 # Without the party that such a finding names there is nothing to resolve.
 _UNRESOLVABLE = frozenset({"LD110", "LD202", "LD203", "LD205", "LD208", "LD209", "LD211"})
@@ -104,6 +107,15 @@ def _result(
     # Two models may have the same to say of one line.
     kept = waivers.apply(list(dict.fromkeys(found)), source, complete)
     return Result(source, tuple(map(redacted, sort(kept, source))), spec, plan)
+
+
+def default(spec: Spec, facts: Facts, name: str, engine: str, setting: Setting) -> int | None:
+    """Return what `engine` takes for a model where nothing is said of a setting; None where that is not known."""
+    from llmdeploy.plan.defaults import default
+
+    models = {**spec.models, name: spec.models[name].model_copy(update={"engine": engine})}
+    changed = spec.model_copy(update={"models": models})
+    return default(Context(changed, facts, hardware(spec), ENGINES, {}), name, setting)
 
 
 def extended(result: Result, found: Iterable[Diagnostic]) -> Result:

@@ -42,7 +42,7 @@ class Row(Struct, frozen=True):
 
 
 # Which GPU decides: the fullest, or the one with the least left.
-_SIZES = (("weights", max), ("activation", max), ("nontorch", max), ("cuda_graphs", max), ("kv", min))
+SIZES = (("weights", max), ("activation", max), ("nontorch", max), ("cuda_graphs", max), ("kv", min))
 
 
 def compare(service: Service, ledger: Ledger, boot: Boot, spoiled: Container[str] = ()) -> list[Row]:
@@ -59,9 +59,9 @@ def _apart(row: Row) -> Row:
 
 
 def _sizes(service: Service, ledger: Ledger, boot: Boot) -> Iterator[Row]:
-    for term, decides in _SIZES:
+    for term, decides in SIZES:
         said = _span(getattr(rank, f"{term}_gib") for rank in ledger.ranks)
-        seen = _span(_printed(service, boot, term).values())
+        seen = _span(printed(service, boot, term).values())
         if said is None or seen is None:
             yield Row(term, "GiB", said, seen)
             continue
@@ -70,7 +70,7 @@ def _sizes(service: Service, ledger: Ledger, boot: Boot) -> Iterator[Row]:
         yield Row(term, "GiB", said, seen, difference, off)
 
 
-def _printed(service: Service, boot: Boot, term: str) -> Mapping[str, float]:
+def printed(service: Service, boot: Boot, term: str) -> Mapping[str, float]:
     """Return a term of the ledger as the log has it, by rank."""
     found = boot.measures.get(term, {})
     if boot.engine != "sglang":

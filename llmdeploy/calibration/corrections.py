@@ -10,9 +10,14 @@ from msgspec import structs
 from llmdeploy.calibration.compare import NOISE_GIB, Row
 from llmdeploy.calibration.releases import release_of
 from llmdeploy.memory.corrections import FACTORS, SHIFTED, Correction
+from llmdeploy.startlog.model import Boot
 
 _DIGITS = 3
 """What an engine prints has two; a third keeps the rounding out."""
+_FAR = 2.0
+"""Times: further off is activation of another batch, which a GPU of another kind has by default (vLLM 0.33,
+engine/arg_utils.py, get_batch_defaults)."""
+_STEPS = ("max_num_seqs", "max_num_batched_tokens", "max_running_requests", "chunked_prefill_size")
 _LOG = 12
 """Digits of the log's hash that tell it from other logs."""
 
@@ -56,6 +61,19 @@ def correction(
     )  # fmt: skip
     # The bounds of the record are those of its reader; only a conversion minds them.
     return msgspec.convert(structs.asdict(found), Correction)
+
+
+def unclear(rows: Sequence[Row], boot: Boot) -> str | None:
+    """Return why nobody knows what a log's activation is of: it is far off, and its defaults are those of an unnamed GPU."""
+    row = next((row for row in rows if row.term == "activation"), None)
+    share = row.share if row is not None else None
+    stated = any(name in boot.settings for name in _STEPS) or boot.measures.keys() & {"batch", "flash"}
+    if share is None or stated or boot.gpu is not None or 1 / _FAR <= 1 + share <= _FAR:
+        return None
+    return (
+        f"activation is {1 + share:.1f} times what is predicted, and the log says neither on which GPU the engine ran nor with "
+        "how many sequences and tokens of a step"
+    )
 
 
 def kept(before: Iterable[Correction], new: Correction) -> tuple[Correction, ...]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from llmdeploy import catalog
 from llmdeploy.calibration.releases import release_of
+from llmdeploy.calibration.settings import ALL, POOL, SETTINGS, SIZED, Setting
 from llmdeploy.memory.model import Ledger
 from llmdeploy.plan.model import Service
 from llmdeploy.startlog.model import Boot
+
+if TYPE_CHECKING:
+    from llmdeploy.plan.defaults import Setting as Sized
 
 CARD = 0.03
 """By how much two cards of one kind may differ in what the driver leaves them."""
@@ -17,69 +23,8 @@ CARD = 0.03
 _QUANTIZED = 0.8
 """Of the weights' size: what a checkpoint leaves unquantized is less than the rest."""
 
-_POOL = ("kv", "KV tokens", "requests at full length")
-_ALL = ("weights", "activation", "nontorch", "cuda_graphs", *_POOL)
-
-
-class _Setting(Struct, frozen=True):
-    """What moves the memory: its flags on the plan's command line, its names in the log, the terms that it `spoils`
-    where it differs, what is printed of it besides, and the default that is not printed.
-
-    `optional`: what the plan states of it is never the default, so that a log that lists its arguments and leaves it
-    out is of another setting. A `switch` has no value on a command line.
-    """
-
-    flags: tuple[str, ...]
-    names: tuple[str, ...]
-    spoils: tuple[str, ...]
-    printed: str = ""
-    default: str | None = None
-    optional: bool = False
-    switch: bool = False
-
-
-_SETTINGS = (
-    _Setting(
-        ("max-model-len", "context-length"),
-        ("max_model_len", "max_seq_len", "context_length"),
-        ("KV tokens", "requests at full length"),
-        printed="context",
-    ),
-    _Setting(
-        ("gpu-memory-utilization", "mem-fraction-static"),
-        ("gpu_memory_utilization", "mem_fraction_static"),
-        _POOL,
-        printed="fraction",
-    ),
-    _Setting(("kv-cache-memory-bytes",), ("kv_cache_memory_bytes",), _POOL, optional=True),
-    _Setting(("tensor-parallel-size", "tp-size"), ("tensor_parallel_size", "tp_size"), _ALL, default="1"),
-    _Setting(("pipeline-parallel-size", "pp-size"), ("pipeline_parallel_size", "pp_size"), _ALL, default="1"),
-    _Setting(
-        ("max-num-seqs", "max-running-requests"),
-        ("max_num_seqs", "max_running_requests"),
-        ("activation", "cuda_graphs", *_POOL),
-    ),
-    _Setting(
-        ("max-num-batched-tokens", "chunked-prefill-size"),
-        ("max_num_batched_tokens", "chunked_prefill_size"),
-        ("activation", *_POOL),
-    ),
-    _Setting(
-        ("kv-cache-dtype",), ("kv_cache_dtype",), ("KV tokens", "requests at full length"), default="auto"
-    ),
-    _Setting(("quantization",), ("quantization",), ("weights", *_POOL), optional=True),
-    # Without graphs vLLM compiles nothing either, and each kernel has what it works on for itself.
-    _Setting(
-        ("enforce-eager", "disable-cuda-graph", "disable-decode-cuda-graph"),
-        ("enforce_eager", "disable_cuda_graph", "disable_decode_cuda_graph"),
-        ("activation", "cuda_graphs", *_POOL),
-        default="False",
-        switch=True,
-    ),
-    # vLLM states it inside of JSON.
-    _Setting(("speculative-algorithm",), ("speculative_algorithm",), _ALL, default="none", optional=True),
-)
-
+_HOPPER = 3
+"""FlashAttention's version that runs on GPUs of compute capability 9 alone (vLLM 0.33, v1/attention/backends/fa_utils.py)."""
 
 _RUNS = {"openllm": "vllm"}
 """An engine whose log is another's, at a version of that other's own."""
@@ -96,11 +41,15 @@ class Mismatch(Struct, frozen=True):
     """The terms that say nothing of the prediction where this differs."""
 
 
-def mismatches(service: Service, ledger: Ledger | None, boot: Boot) -> list[Mismatch]:
-    return list(_mismatches(service, ledger, boot))
+Default = Callable[["Sized"], int | None]
+"""Tells what the engine takes by itself of a setting; asked where a log leaves one out."""
 
 
-def _mismatches(service: Service, ledger: Ledger | None, boot: Boot) -> Iterator[Mismatch]:
+def mismatches(service: Service, ledger: Ledger | None, boot: Boot, default: Default) -> list[Mismatch]:
+    return list(_mismatches(service, ledger, boot, default))
+
+
+def _mismatches(service: Service, ledger: Ledger | None, boot: Boot, default: Default) -> Iterator[Mismatch]:
     if boot.engine != _RUNS.get(service.engine, service.engine):
         yield Mismatch("engine", boot.engine, service.engine, fatal=True)
         return
@@ -110,9 +59,14 @@ def _mismatches(service: Service, ledger: Ledger | None, boot: Boot) -> Iterator
     planned = _model(service.launch.argv)
     if boot.model and planned and not _same(boot.model, planned):
         yield Mismatch("model", boot.model, planned, fatal=True)
-    # vLLM lists what is not the default, SGLang everything.
+    yield from _of_settings(service, ledger, boot, default)
+    yield from _of_cards(service, boot)
+
+
+def _of_settings(service: Service, ledger: Ledger | None, boot: Boot, default: Default) -> Iterator[Mismatch]:
+    # vLLM lists what is not the default, SGLang everything that is not None.
     listed = bool(boot.asked if boot.engine == "vllm" else boot.settings)
-    for setting in _SETTINGS:
+    for setting in SETTINGS:
         names = setting.names
         said = _said(setting, boot)
         flags = setting.flags
@@ -122,7 +76,7 @@ def _mismatches(service: Service, ledger: Ledger | None, boot: Boot) -> Iterator
         else:
             stated = _flag(service.launch.argv, flags) or _resolved(ledger, flags[0]) or setting.default
         if said is None:
-            if listed and setting.optional and stated not in (None, setting.default):
+            if listed and stated is not None and not _by_default(setting, stated, default):
                 yield Mismatch(names[0], "its default", stated, spoils=setting.spoils)
             continue
         # Without a value to compare with, only what was asked for counts: the rest are the engine's own defaults. SGLang
@@ -134,9 +88,28 @@ def _mismatches(service: Service, ledger: Ledger | None, boot: Boot) -> Iterator
             yield Mismatch(names[0], said, "its default", spoils=setting.spoils)
         elif stated is not None and not _equal(said, stated):
             yield Mismatch(names[0], said, stated, spoils=setting.spoils)
+
+
+def _by_default(setting: Setting, stated: str, default: Default) -> bool:
+    """Tell whether an engine that is told nothing of a setting takes what the plan states; where nobody knows, it may."""
+    if setting.optional or setting.default is not None:
+        return stated == setting.default
+    name = SIZED.get(setting.flags[0])
+    own = default(name) if name is not None else None
+    return own is None or _equal(str(own), stated)
+
+
+def _of_cards(service: Service, boot: Boot) -> Iterator[Mismatch]:
+    planned = next((gpu for each in service.gpus.products if (gpu := catalog.gpu(each))), None)
+    named = catalog.gpu(boot.gpu) if boot.gpu else None
+    flash, capability = boot.largest("flash"), planned.capability if planned else None
+    if named is not None and planned is not None and named.id != planned.id:
+        yield Mismatch("GPU", named.name, planned.name, spoils=ALL)
+    elif flash == _HOPPER and planned is not None and capability and not capability.startswith("9."):
+        yield Mismatch("GPU", "of Hopper (FlashAttention 3)", planned.name, spoils=ALL)
     total, planned_gib = boot.largest("total"), service.gpus.memory_gib
     if service.gpus.count and total and planned_gib and abs(total - planned_gib) > CARD * planned_gib:
-        yield Mismatch("memory of one GPU", f"{total:.2f} GiB", f"{planned_gib:.2f} GiB", spoils=_POOL)
+        yield Mismatch("memory of one GPU", f"{total:.2f} GiB", f"{planned_gib:.2f} GiB", spoils=POOL)
 
 
 def _lighter(ledger: Ledger | None, boot: Boot) -> bool:
@@ -145,7 +118,7 @@ def _lighter(ledger: Ledger | None, boot: Boot) -> bool:
     return (boot.largest("weights") or predicted) < _QUANTIZED * predicted
 
 
-def _said(setting: _Setting, boot: Boot) -> str | None:
+def _said(setting: Setting, boot: Boot) -> str | None:
     """Return what the log has of a setting; of several switches, whether one is on."""
     found = [boot.settings[name] for name in setting.names if name in boot.settings]
     if setting.switch:
@@ -162,14 +135,8 @@ def _switch(argv: Sequence[str], names: Sequence[str]) -> bool:
 
 def _resolved(ledger: Ledger | None, flag: str) -> str | None:
     """What the ledger took for a flag that the command line leaves out."""
-    if ledger is None:
-        return None
-    value = {
-        "max-model-len": ledger.context,
-        "gpu-memory-utilization": ledger.fraction,
-        "max-num-seqs": ledger.concurrency,
-        "max-num-batched-tokens": ledger.batch_tokens,
-    }.get(flag)
+    name = "fraction" if flag == "gpu-memory-utilization" else SIZED.get(flag)
+    value = getattr(ledger, name) if ledger is not None and name is not None else None
     return None if value is None else str(value)
 
 

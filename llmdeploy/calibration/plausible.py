@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from llmdeploy.calibration.compare import SIZES, printed
 from llmdeploy.memory.corrections import FACTORS, LARGEST_GIB
 from llmdeploy.memory.model import Ledger
 from llmdeploy.plan.model import Service
@@ -37,8 +38,15 @@ _SECONDS = ("load_s", "init_s")
 _COUNTED = ("kv_tokens", "pool_tokens", "blocks", "concurrency")
 
 
+SUM = "sum"
+"""Of a doubt: what the log has on one GPU at once."""
+
+
 class Doubt(Struct, frozen=True):
-    """A figure that is left out. `quote` is what the log says, "" where it follows from several of its lines."""
+    """A figure that is left out. `quote` is what the log says, "" where it follows from several of its lines.
+
+    Of a SUM nothing is left out, for any of its parts may be wrong; `quote` are the parts.
+    """
 
     term: str
     value: float
@@ -58,6 +66,23 @@ def plausible(service: Service, ledger: Ledger, boot: Boot) -> tuple[Boot, list[
     follow = {term for term, parts in SOURCES.items() if not doubts.keys().isdisjoint(parts)}
     left = {term: value for term, value in boot.measures.items() if term not in doubts and term not in follow}
     return replace(boot, measures=left), list(_told(doubts, boot.measures))
+
+
+def overfull(service: Service, boot: Boot) -> Doubt | None:
+    """Return the sum of what is on one GPU at once, where it is more than a GPU has: who knows which part is wrong?"""
+    found = {term: values for term, _ in SIZES if (values := printed(service, boot, term))}
+    most = _most(service, boot)
+    # What only some ranks print is at least that of the least.
+    sums = [
+        {term: values.get(rank, min(values.values())) for term, values in found.items()}
+        for rank in {rank for values in found.values() for rank in values}
+    ]
+    fullest = max(sums, key=lambda parts: sum(parts.values()), default={})
+    total = sum(fullest.values())
+    if not service.gpus.count or total <= most * _MARGIN:
+        return None
+    parts = ", ".join(f"{term} {value:.2f}" for term, value in fullest.items())
+    return Doubt(SUM, round(total, 2), f"a GPU has {most:.2f} GiB", parts)
 
 
 def _told(doubts: Mapping[str, Doubt], measures: Mapping[str, Mapping[str, float]]) -> Iterator[Doubt]:

@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 
 from llmdeploy.calibration.compare import Row, Span
 from llmdeploy.calibration.mismatch import Mismatch
-from llmdeploy.calibration.plausible import Doubt
+from llmdeploy.calibration.plausible import SUM, Doubt
 
 _WORDS = {
     "nontorch": "non-torch",
@@ -38,8 +38,9 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         if row.off:
             yield f"{name(row)}: {_difference(row)}: {row.hint}"
     known = [row for row in rows if row.difference is not None and row.term != "start"]
+    spoiled = any(not row.compared for row in rows)
     if known and not any(row.off for row in known):
-        yield "every term that the log states is as predicted"
+        yield f"every term that {'is compared' if spoiled else 'the log states'} is as predicted"
 
 
 def document(rows: Sequence[Row], differ: Sequence[Mismatch], doubts: Sequence[Doubt]) -> dict[str, Any]:
@@ -79,6 +80,11 @@ def spoiled(each: Mismatch) -> str:
 
 def doubt(each: Doubt) -> str:
     """Say which figure of the log is left out, and why."""
+    if each.term == SUM:
+        parts = ", ".join(f"{words(term)} {size}" for term, size in map(str.split, each.quote.split(", ")))
+        return (
+            f"the log has {parts} GiB on one GPU, {each.value:.2f} in all: {each.why}; nothing of it is kept"
+        )
     quoted = f' ("{each.quote}")' if each.quote else ""
     what = f"{words(each.term)} of {each.value:,.6g}{quoted}"
     return f"the log has {what}: {each.why}; it is neither compared nor kept"

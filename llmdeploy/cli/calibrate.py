@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llmdeploy.calibration.compare import Row
-    from llmdeploy.calibration.mismatch import Mismatch
+    from llmdeploy.calibration.mismatch import Default, Mismatch
     from llmdeploy.calibration.plausible import Doubt
     from llmdeploy.compiler import Result
     from llmdeploy.memory.corrections import Correction
+    from llmdeploy.plan.defaults import Setting
     from llmdeploy.plan.model import Service
     from llmdeploy.spec.model import Source
     from llmdeploy.startlog.model import Boot, StartLog
@@ -71,7 +72,7 @@ def command(log: str, spec: str, model: str | None, save: bool, date: str | None
     name = _model(result, model)
     service = result.plan.service(name)
     boot, doubts = _plausible(service, _boot(read, service))
-    rows, differ = _compared(service, boot)
+    rows, differ = _compared(service, boot, lambda setting: _default(result, spec, service, setting))
     found = _Comparison(service, read, boot, rows, differ, doubts)
     kept = _save(result, found, date, Path(spec).parent) if save else None
     if format == "json":
@@ -141,10 +142,12 @@ def _boot(read: StartLog, service: Service) -> Boot:
 
 def _plausible(service: Service, boot: Boot) -> tuple[Boot, list[Doubt]]:
     from llmdeploy.calibration import report
-    from llmdeploy.calibration.plausible import plausible
+    from llmdeploy.calibration.plausible import overfull, plausible
     from llmdeploy.memory.model import Ledger, Verdict
 
     boot, doubts = plausible(service, service.memory or Ledger(Verdict.UNKNOWN), boot)
+    if (excess := overfull(service, boot)) is not None:
+        doubts.append(excess)
     for each in doubts:
         _tell(f"warning: {report.doubt(each)}")
     if doubts and not boot.measures:
@@ -152,13 +155,21 @@ def _plausible(service: Service, boot: Boot) -> tuple[Boot, list[Doubt]]:
     return boot, doubts
 
 
-def _compared(service: Service, boot: Boot) -> tuple[list[Row], list[Mismatch]]:
+def _default(result: Result, spec: str, service: Service, setting: Setting) -> int | None:
+    from llmdeploy.compiler import default
+
+    assert result.spec is not None
+    known = common.known_of(result.spec, spec, Path("out"), calibrated=False)
+    return default(result.spec, known, service.name, service.engine, setting)
+
+
+def _compared(service: Service, boot: Boot, default: Default) -> tuple[list[Row], list[Mismatch]]:
     from llmdeploy.calibration import report
     from llmdeploy.calibration.compare import compare
     from llmdeploy.calibration.mismatch import mismatches
     from llmdeploy.memory.model import Ledger, Verdict
 
-    differ = mismatches(service, service.memory, boot)
+    differ = mismatches(service, service.memory, boot, default)
     fatal = next((each for each in differ if each.fatal), None)
     if fatal is not None:
         _fail(
@@ -196,8 +207,9 @@ def _correction(result: Result, found: _Comparison, date: str | None) -> Correct
     import msgspec
 
     from llmdeploy import catalog
-    from llmdeploy.calibration.corrections import correction
+    from llmdeploy.calibration.corrections import correction, unclear
     from llmdeploy.calibration.kept import CannotKeep
+    from llmdeploy.calibration.plausible import SUM
     from llmdeploy.plan.parallelism import tensor_size
 
     assert result.spec is not None
@@ -206,6 +218,10 @@ def _correction(result: Result, found: _Comparison, date: str | None) -> Correct
     gpu = catalog.gpu(pool.type) if pool.type else None
     if found.differ:
         raise CannotKeep("the log is not of the plan as it is")
+    if any(each.term == SUM for each in found.doubts):
+        raise CannotKeep("what the log has on one GPU is more than that GPU")
+    if (reason := unclear(found.rows, boot)) is not None:
+        raise CannotKeep(reason)
     if boot.failure is not None:
         raise CannotKeep("the engine did not start")
     if pool.resource is not None and "mig-" in pool.resource:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from llmdeploy.compiler import Result
     from llmdeploy.diagnostics.render import Format
     from llmdeploy.emit.write import WriteError, Written
+    from llmdeploy.facts import Facts
     from llmdeploy.facts.hub import Hub
     from llmdeploy.plan.policy import Policy
+    from llmdeploy.spec.model import Spec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -129,22 +131,28 @@ def compile_text(
 ) -> Result:
     """Compile `text` as if it stood in `spec`."""
     from llmdeploy.compiler import compile
-    from llmdeploy.facts.gather import gather
-    from llmdeploy.facts.places import places
 
-    name = "<stdin>" if spec == "-" else spec
-    directory = Path() if spec == "-" else Path(spec).parent
     context = click.get_current_context(silent=True)  # none where a program compiles
     policy: Policy = context.meta.get(_POLICY, "maintained") if context else "maintained"
-    hub: Hub | None = context.meta.get(_HUB) if context else None
     return compile(
         text,
         targets or None,
-        lambda parsed: gather(parsed, directory, output, places(os.environ), hub, calibrated=calibrated),
-        file=name,
+        lambda parsed: known_of(parsed, spec, output, calibrated=calibrated),
+        file="<stdin>" if spec == "-" else spec,
         emit=emit,
         policy=policy,
     )
+
+
+def known_of(parsed: Spec, spec: str, output: Path, *, calibrated: bool = True) -> Facts:
+    """Return what is known beside the file `spec`, of which `parsed` was read."""
+    from llmdeploy.facts.gather import gather
+    from llmdeploy.facts.places import places
+
+    context = click.get_current_context(silent=True)
+    hub: Hub | None = context.meta.get(_HUB) if context else None
+    directory = Path() if spec == "-" else Path(spec).parent
+    return gather(parsed, directory, output, places(os.environ), hub, calibrated=calibrated)
 
 
 def _stdin() -> bytes:

@@ -75,7 +75,7 @@ class Boot(Struct, frozen=True):
     `measures` is term -> rank -> value; the rank is what the engine calls it (`DP0_TP1`), "" where it names none.
     `asked` are its arguments, `settings` those with what became of them and of the others, as text and in the
     engine's own spelling with `_`. `quotes` are the words of the log
-    that stated a printed term last. `date` is that of its first line, where the log states one with its year.
+    that stated a printed term last. `gpu` is its name as the driver has it, with `_`. `date` is that of its first line, where the log states one with its year.
     """
 
     engine: str
@@ -88,6 +88,7 @@ class Boot(Struct, frozen=True):
     failure: Failure | None = None
     ready: bool = False
     date: str | None = None
+    gpu: str | None = None
 
     def largest(self, term: str) -> float | None:
         return max(self.measures.get(term, {}).values(), default=None)

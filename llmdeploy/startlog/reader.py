@@ -20,6 +20,8 @@ from llmdeploy.startlog.terms import derived
 DIALECTS = (vllm.DIALECT, sglang.DIALECT)
 # Engines whose log is known by sight, and says nothing that could be compared.
 _OTHERS = {"tgi": "text_generation_launcher", "openllm": "bentoml"}
+_GPU = ("device_name=", re.compile(r"\bE=\d+,N=\d+,(?:K=\d+,)?device_name=(?P<name>\w[\w-]*)"))
+"""The file of settings for the experts' kernel, which both engines name: fused_moe.py, get_config_file_name."""
 _KEPT = 200
 """Lines that are kept for the reason of a failure: more than the traceback of the process that waited."""
 _VAGUE = "did not start"
@@ -65,6 +67,7 @@ class _Boot:
         self.odd: set[str] = set()
         self.failure: Failure | None = None
         self.ready = False
+        self.gpu: str | None = None
 
     @property
     def empty(self) -> bool:
@@ -115,6 +118,7 @@ class _Boot:
             failure=None if self.ready else failure,
             ready=self.ready,
             date=self.date,
+            gpu=self.gpu,
         )
 
 
@@ -142,6 +146,8 @@ class _Container:
                 return
         if self.boot.ready:
             return  # requests, until it starts again
+        if _GPU[0] in text and (named := _GPU[1].search(text)):
+            self.boot.gpu = self.boot.gpu or named["name"]
         for language in self.languages:
             if self.boot.engine in (None, language.engine):
                 self._look(language, text)
@@ -186,7 +192,7 @@ class _Container:
 def read(stream: BinaryIO) -> StartLog:
     """Read a log to its end, in memory that does not grow with it. Raises Unreadable for what is no text."""
     languages = _languages()
-    words = {*_OTHERS.values(), *(each for language in languages for each in language.words)}
+    words = {_GPU[0], *_OTHERS.values(), *(each for language in languages for each in language.words)}
     found: dict[str, _Container] = {}
     digest = hashlib.sha256()
     count, other = 0, None

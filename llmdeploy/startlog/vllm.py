@@ -49,6 +49,13 @@ _PATTERNS = (
     Pattern("<graphs:gib> GiB for CUDAGraph memory", _WORKER, since="0.10"),
     Pattern("total capacity of <total:size>", "torch, OutOfMemoryError"),
     Pattern("urrent kv cache memory in use is <kv:gib> GiB", _WORKER, since="0.10"),
+    # what it runs with
+    Pattern(
+        "hunked prefill is enabled with max_num_batched_tokens=<batch:int>", "vllm/config/scheduler.py", since="0.7"
+    ),
+    Pattern(
+        "sing FlashAttention version <flash:int>", "vllm/v1/attention/backends/flash_attn.py", since="0.11"
+    ),
     # CUDA graphs
     Pattern("raph capturing finished …took <graphs:size>", f"{_RUNNER}, capture_model"),
     Pattern("raph capturing finished in <graphs_s:number> secs", f"{_RUNNER}, capture_model"),

@@ -40,6 +40,7 @@ DOORS: dict[str, set[str]] = {
     "plan.policy": {"catalog", "plan.model"},
     "plan.choice": {"catalog", "checks", "diagnostics", "plan"},
     "plan.sizing": {"checks.context", "engines.base", "memory", "plan", "spec.types"},
+    "plan.defaults": {"checks.context", "plan"},
     "plan.fit": {"checks.context", "diagnostics", "facts.gather", "memory", "plan", "spec"},
     "plan.crowding": {"checks.context", "diagnostics", "plan"},
     "plan.sharing": {"checks.context", "diagnostics", "memory", "plan"},
@@ -94,7 +95,16 @@ DOORS: dict[str, set[str]] = {
         *("checks", "diagnostics", "emit", "facts", "plan", "registry", "source", "spec", "targets.base")
     },
     "startlog": {"runtime.logs"},
-    "calibration": {"engines.base", "facts", "memory", "plan.model", "registry", "startlog"},
+    "calibration": {
+        "catalog",
+        "engines.base",
+        "facts",
+        "memory",
+        "plan.defaults",
+        "plan.model",
+        "registry",
+        "startlog",
+    },
     "rewrite": {
         *("catalog", "checks.context", "compiler", "diagnostics", "emit.shell", "emit.yaml", "facts"),
         *("engines.arguments", "engines.limits", "engines.lowering", "engines.table", "numbers"),

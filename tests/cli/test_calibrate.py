@@ -370,6 +370,98 @@ def test_what_a_log_does_not_list_among_its_arguments_is_the_default(tmp_path: P
     assert apart(file, eager)[0] == {"activation", "cuda_graphs", *POOL}
 
 
+def test_sequences_that_a_log_leaves_out_are_the_engine_s_default(spec: Path) -> None:
+    fewer = changed(spec, "context: 8192", "context: 8192\n    concurrency: 16")
+    terms, told = apart(TWO_GPUS, fewer)
+    assert terms == {"activation", "cuda_graphs", *POOL}
+    assert "max_num_seqs is its default in the log and 16 in the plan" in told
+
+
+def test_a_plan_that_states_the_default_is_that_of_a_log_which_leaves_it_out(spec: Path) -> None:
+    """vLLM's own on an H100: 1024 sequences, steps of 8192 tokens."""
+    stated = changed(spec, "context: 8192", "context: 8192\n    concurrency: 1024\n    batch_tokens: 8192")
+    assert "warning" not in invoke(TWO_GPUS, stated).output
+
+
+def test_a_setting_that_a_log_does_not_print_at_all_is_compared(tmp_path: Path, spec: Path) -> None:
+    file = log(tmp_path, ", kv_cache_dtype=auto", "")
+    narrow = changed(spec, "context: 8192", "context: 8192\n    kv_cache: {dtype: fp8}")
+    terms, told = apart(file, narrow)
+    assert terms == {"KV tokens", "requests at full length"}
+    assert "kv_cache_dtype is its default in the log and fp8 in the plan" in told
+
+
+STEPS = (
+    "INFO 11-30 09:00:22 [scheduler.py:311] Chunked prefill is enabled with max_num_batched_tokens=2048.\n"
+)
+FLASH = "INFO 11-30 09:00:22 [flash_attn.py:1123] Using FlashAttention version 3\n"
+EXPERTS = (
+    "INFO [fused_moe.py:1106] Config file not found at E=8,N=14336,device_name=NVIDIA_H100_80GB_HBM3.json\n"
+)
+A100 = ("h100-sxm-80gb", "a100-sxm-80gb")
+
+
+@pytest.mark.parametrize(
+    ("line", "change", "said", "spoils"),
+    [
+        (STEPS, ("", ""), "max_num_batched_tokens is 2048 in the log and 8192", {"activation", *POOL}),
+        (
+            FLASH,
+            A100,
+            "GPU is of Hopper (FlashAttention 3) in the log and NVIDIA A100 80GB in the plan",
+            EVERY,
+        ),
+        (EXPERTS, A100, "GPU is NVIDIA H100 SXM 80GB in the log and NVIDIA A100 80GB in the plan", EVERY),
+    ],
+    ids=["steps", "generation", "name"],
+)
+def test_what_an_engine_says_of_its_steps_and_its_gpu_is_compared(
+    line: str, change: tuple[str, str], said: str, spoils: set[str], tmp_path: Path, spec: Path
+) -> None:
+    file = log(tmp_path, "chat-1  | Capturing", f"chat-1  | {line}chat-1  | Capturing")
+    terms, told = apart(file, changed(spec, *change))
+    assert terms == spoils
+    assert said in told
+
+
+@pytest.mark.parametrize("line", [FLASH, EXPERTS])
+def test_a_gpu_that_is_the_plan_s_is_no_difference(line: str, tmp_path: Path, spec: Path) -> None:
+    file = log(tmp_path, "chat-1  | Capturing", f"chat-1  | {line}chat-1  | Capturing")
+    assert "warning" not in invoke(file, spec).output
+
+
+def test_activation_of_another_batch_is_not_kept_of_a_log_that_names_no_gpu(spec: Path) -> None:
+    """An A100 has a quarter of an H100's sequences by default, and its driver reports the same memory."""
+    result = invoke(TWO_GPUS, changed(spec, *A100), "--save")
+    assert result.exit_code == 3
+    assert "activation is 4.0 times what is predicted, and the log says neither on which GPU" in result.output
+    assert not (spec.parent / KEPT).exists()
+
+
+def test_terms_that_are_more_than_a_gpu_together_replace_nothing(tmp_path: Path, spec: Path) -> None:
+    """Each of them alone could be."""
+    invoke(TWO_GPUS, spec, "--save", "--date", "2026-11-30")
+    before = (spec.parent / KEPT).read_text()
+    heavy = log(tmp_path, "Model loading took 7.5", "Model loading took 70.")
+    result = invoke(heavy, spec, "--save", "--format", "json")
+    assert result.exit_code == 3
+    assert "KV cache 62.92 GiB on one GPU, 135." in result.stderr
+    assert "a GPU has 79.19 GiB; nothing of it is kept" in result.stderr
+    assert "nothing was saved: what the log has on one GPU is more than that GPU" in result.stderr
+    assert [each["term"] for each in json.loads(result.stdout)["implausible"]][-1] == "sum"
+    assert (spec.parent / KEPT).read_text() == before
+
+
+def test_stages_that_each_fill_their_gpu_are_not_added_up(tmp_path: Path, spec: Path) -> None:
+    """The first of two stages has the weights, the second the room that they leave."""
+    text = TWO_GPUS.read_text().replace("took 7.51 GiB", "took 50.51 GiB")
+    file = tmp_path / "start.log"
+    file.write_text(
+        text.replace("memory: 62.96 GiB", "memory: 19.96 GiB").replace("use is 62.96", "use is 19.96")
+    )
+    assert "on one GPU" not in invoke(file, spec).output
+
+
 SGLANG = SPEC.replace("engine_version: 0.33.0", "engine: sglang").replace(
     "memory_fraction: 0.95", "memory_fraction: 0.9"
 )
@@ -448,9 +540,16 @@ def test_what_is_no_number_is_refused_by_name(
 
 
 def test_an_error_that_rests_on_a_correction_names_it_and_its_file(tmp_path: Path, spec: Path) -> None:
-    heavy = log(tmp_path, "2.69 GiB for peak activation", "69.9 GiB for peak activation")
+    heavy = log(tmp_path, "2.69 GiB for peak activation", "60.8 GiB for peak activation")
+    text = (
+        heavy.read_text()
+        .replace("memory: 62.96 GiB", "memory: 4.85 GiB")
+        .replace("use is 62.96", "use is 4.85")
+    )
+    heavy.write_text(text.replace("'max_model_len': 8192", "'max_model_len': 8192, 'max_num_seqs': 1024"))
     saved = invoke(heavy, spec, "--save", "--date", "2026-11-30")
     assert saved.exit_code == 0, saved.output
+    changed(spec, "context: 8192", "context: 131072")
     result = CliRunner().invoke(cli, ["validate", str(spec)])
     assert "error[LD304]" in result.output
     assert "= note: calibrated from a start on 2026-11-30 (vllm 0.33, h100-sxm-80gb): " in result.output
