@@ -198,7 +198,8 @@ class Startup(Struct, frozen=True):
     """What a start is expected to take, part by part, and the limits that follow; all in whole seconds.
 
     `disk_bytes` are those of the weights as they are stored. A part that is not known is None, and `unknown` says
-    why; what is fetched in no time is not fetched. A limit is `margin` times what is expected, and not below a floor.
+    why; what is fetched in no time is not fetched. A limit is what is expected and as much again, `spare_s` at most, and
+    not below a floor.
     """
 
     disk_bytes: int | None = None
@@ -207,7 +208,7 @@ class Startup(Struct, frozen=True):
     start_s: int | None = None
     compile_s: int | None = None
     capture_s: int | None = None
-    margin: float = 2
+    spare_s: int | None = None
     unknown: str | None = None
     ready_limit_s: int = 1800
     fetch_limit_s: int = 3600

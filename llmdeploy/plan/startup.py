@@ -1,7 +1,8 @@
 """How long a start may take: bytes to fetch and to read, and what the engine does beside.
 
 Every probe, wait and deadline of every target is made from the two limits that are decided here. They end only
-what hangs, so each part is that of a slow machine, and the sum is doubled.
+what hangs, so each part is that of a slow machine, and there is as much time again to spare: up to a bound, for what
+hangs is left alone until then, and a machine that is even slower is so by its rates, which `ready_timeout` answers.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ FETCH_MB_S = 40
 """Of the Hub, over a line that others use, too: 140 GB in an hour. Judged."""
 READ_GIB_S = 0.2
 """Of network storage that one node mounts, all ranks together; local disks read ten times as fast. Judged."""
-MARGIN = 2
+SPARE_S = 1200
+"""More than all that no rate is of: starting, compiling and graphs are 5 to 9 minutes, with adapters. Judged."""
+FETCH_SPARE_S = 3600
+"""A line that is shared is slow for an hour, and not in proportion to what is fetched. Judged."""
 READY_FLOOR_S = 600
 """What KServe and production-stack give every model."""
 FETCH_FLOOR_S = 1800
@@ -80,7 +84,7 @@ def _bytes(context: Context, name: str) -> tuple[int, int]:
 def estimate(whole: int | None, fetched: int, phases: Iterable[Phase], machine: Machine) -> Startup:
     """Add the parts up. `whole` are the bytes of all weights, None where they are not known; `fetched` come from the Hub."""
     rows = [row for row in phases if _holds(row, machine)]
-    found = Startup(disk_bytes=whole, margin=MARGIN)
+    found = Startup(disk_bytes=whole)
     if rows:
         start, compiling, capture = (
             _seconds(part, rows, machine) for part in ("start", "compile", "capture")
@@ -89,10 +93,13 @@ def estimate(whole: int | None, fetched: int, phases: Iterable[Phase], machine: 
     if whole is None:
         return replace(found, unknown="the weights are not known")
     read, fetch = math.ceil(whole / _GIB / READ_GIB_S), math.ceil(fetched / 1e6 / FETCH_MB_S)
-    found = replace(found, read_s=read, fetch_s=fetch, fetch_limit_s=_limit(fetch, FETCH_FLOOR_S))
+    found = replace(
+        found, read_s=read, fetch_s=fetch, fetch_limit_s=_limit(fetch, FETCH_SPARE_S, FETCH_FLOOR_S)
+    )
     if found.expected_s is None:
         return replace(found, unknown="what its engine does at a start is not known")
-    return replace(found, ready_limit_s=_limit(found.expected_s, READY_FLOOR_S))
+    limit = _limit(found.expected_s, SPARE_S, READY_FLOOR_S)
+    return replace(found, spare_s=min(found.expected_s, SPARE_S), ready_limit_s=limit)
 
 
 def _holds(row: Phase, machine: Machine) -> bool:
@@ -105,9 +112,9 @@ def _seconds(part: str, rows: Iterable[Phase], machine: Machine) -> int:
     return sum(row.seconds + row.each_gpu * further for row in rows if row.part == part)
 
 
-def _limit(seconds: float, floor: int) -> int:
+def _limit(seconds: int, spare: int, floor: int) -> int:
     """Return a whole number of minutes."""
-    return max(floor, math.ceil(MARGIN * seconds / 60) * 60)
+    return max(floor, math.ceil((seconds + min(seconds, spare)) / 60) * 60)
 
 
 def why(found: Startup, *, stated: bool, fetches: bool) -> Iterator[Why]:
@@ -117,9 +124,8 @@ def why(found: Startup, *, stated: bool, fetches: bool) -> Iterator[Why]:
             "ready_timeout", f"{found.ready_limit_s}s", f"{_because(found)}; set `ready_timeout` to change it"
         )
     if fetches:
-        because = (
-            found.unknown or f"{_decimal(found)} at {FETCH_MB_S} MB/s, twice, and {FETCH_FLOOR_S} s at least"
-        )
+        spare = f"as much again, {FETCH_SPARE_S} s at most, and {FETCH_FLOOR_S} s in all at least"
+        because = found.unknown or f"{_decimal(found)} at {FETCH_MB_S} MB/s and {spare}"
         yield Why("fetch limit", f"{found.fetch_limit_s}s", because)
 
 
@@ -127,7 +133,11 @@ def _because(found: Startup) -> str:
     if found.expected_s is None:
         return f"room for most models: how long this one takes is not known ({found.unknown})"
     least = ", and 600 s at least" if found.ready_limit_s == READY_FLOOR_S else ""
-    return f"twice {found.expected_s} s: {', '.join(_parts(found))}{least}"
+    twice = found.spare_s == found.expected_s
+    total = (
+        f"twice {found.expected_s} s" if twice else f"{found.expected_s} s, and {found.spare_s} s to spare"
+    )
+    return f"{total}: {', '.join(_parts(found))}{least}"
 
 
 def _parts(found: Startup) -> Iterator[str]:

@@ -21,6 +21,8 @@ _TERMS = {
     "free": "free",
     "outside": "outside",
 }
+_LONG_S = 3600
+"""From here on a plan says beside the wait how to have another."""
 _EDGE = "end of the memory"
 
 
@@ -142,7 +144,7 @@ def ready(service: Service) -> str:
         text += f", as `ready_timeout` says; without it {time(found.ready_limit_s)}"
     if found.expected_s is None:
         return text
-    return f"{text}: {' + '.join(_parts(found))}, times {found.margin:g}" + _fetched(service)
+    return f"{text}: {' + '.join(_parts(found))}, {_spare(found)}" + _fetched(service) + _faster(service)
 
 
 def _parts(found: Startup) -> list[str]:
@@ -153,6 +155,16 @@ def _parts(found: Startup) -> list[str]:
         ("graphs", found.capture_s),
     )
     return [f"{name} {time(seconds)}" for name, seconds in parts if seconds]
+
+
+def _spare(found: Startup) -> str:
+    return "times 2" if found.spare_s == found.expected_s else f"and {time(found.spare_s or 0)} to spare"
+
+
+def _faster(service: Service) -> str:
+    """Say how to wait less, where the wait for what hangs is long."""
+    long = service.ready_timeout_s == service.startup.ready_limit_s > _LONG_S
+    return "; `ready_timeout` shortens it where storage is faster" if long else ""
 
 
 def _fetched(service: Service) -> str:

@@ -61,6 +61,21 @@ def test_parts_are_added_and_doubled_to_a_whole_minute() -> None:
     assert (found.expected_s, found.ready_limit_s) == (820, 1680)
 
 
+def test_a_large_model_has_twenty_minutes_to_spare_and_no_hour() -> None:
+    """What hangs is left alone until then: DeepSeek-R1's 641 GiB would have two hours if all were doubled."""
+    found = estimate(641 * GIB, 688 * 10**9, PHASES, machine(8))
+    assert (found.expected_s, found.spare_s) == (3205 + 180 + 120 + 60, 1200)
+    assert found.ready_limit_s == 4800
+    assert found.fetch_s == 17200 and found.fetch_limit_s == 20820
+
+
+@pytest.mark.parametrize("gib", [1, 100, 640, 2000])
+def test_no_limit_is_below_what_is_expected(gib: int) -> None:
+    found = estimate(gib * GIB, gib * GIB, PHASES, machine(8))
+    assert found.expected_s is not None and found.ready_limit_s >= found.expected_s + 300
+    assert found.fetch_s is not None and found.fetch_limit_s >= found.fetch_s + min(found.fetch_s, 3600)
+
+
 def test_no_model_gets_less_than_ten_minutes() -> None:
     found = estimate(0, 0, PHASES, machine(1, "enforce-eager"))
     assert (found.expected_s, found.ready_limit_s) == (110, 600)
@@ -198,10 +213,11 @@ def test_less_than_is_expected_is_a_warning(stated: str, warned: bool) -> None:
     ("service", "text"),
     [
         (planned(accelerator="four", source="meta-llama/Llama-3.3-70B-Instruct"), "at most 33 min: 131.4 GiB read 11 min + start 3 min + compile 2 min + graphs 60 s, times 2; before it, once, 59 min to fetch the weights"),
+        (planned(source="deepseek-ai/DeepSeek-R1", gpus=8), "at most 80 min: 637.8 GiB read 54 min + start 3 min + compile 2 min + graphs 60 s, and 20 min to spare; before it, once, 286 min to fetch the weights; `ready_timeout` shortens it where storage is faster"),
         (plans.service(ready_timeout_s=1800), "at most 30 min"),
         (plans.service(ready_timeout_s=90), "at most 90 s, as `ready_timeout` says; without it 30 min"),
     ],
-    ids=["known", "unknown", "stated"],
+    ids=["known", "large", "unknown", "stated"],
 )  # fmt: skip
 def test_a_plan_tells_it_in_one_line(service: Service, text: str) -> None:
     assert words.ready(service) == text
