@@ -144,6 +144,7 @@ CODES: dict[str, Code] = {
             "LD536": "a start that is given less time than it is expected to take",
             "LD545": "a model directory without weights",
             "LD552": "more of a machine's memory than its system leaves",
+            "LD558": "a model that starts again with less of its card",
         },
     ),
     **_table(

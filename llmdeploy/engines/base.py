@@ -73,7 +73,7 @@ class Settings(Struct, frozen=True):
     revision (str), served_names (tuple), tensor / pipeline / data (int, > 1 or stated), expert (True),
     dtype (not auto), quantization (the engine's own word, where it needs one), context, concurrency, batch_tokens (int),
     memory_fraction (float; static_fraction instead where the engine counts weights and KV cache alone), kv_dtype (not auto), prefix_caching (False only), structured_output (False only),
-    grammar_backend (neither auto nor none), trust_remote_code (True only), chat_template (path in the container), kv_bytes (int; CPUs and shared cards),
+    grammar_backend (neither auto nor none), trust_remote_code (True only), chat_template (path in the container), kv_bytes (int; CPUs and shared cards), kv_tokens (int; shared cards),
     embed (True only), tools, reasoning (the parser's name), multimodal (items by kind), adapters (tuple of
     Adapter), speculative (Speculation).
 

@@ -20,6 +20,7 @@ _FIELDS = {
     "expert": "parallel.expert",
     "kv_dtype": "kv_cache.dtype",
     "kv_bytes": "gpus.memory",
+    "kv_tokens": "gpus.share",
     "static_fraction": "memory_fraction",
     "grammar_backend": "structured_output.backend",
     "embed": "task",

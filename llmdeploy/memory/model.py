@@ -118,6 +118,8 @@ class Question(Struct, frozen=True):
     """Of the card, for all that the engine takes there, where other models have the rest: its fraction follows from it."""
     kv_bytes: int | None = None
     """A pinned pool of each rank; `fraction` then does not matter."""
+    kv_tokens: int | None = None
+    """The most tokens of a pool that is measured, where the engine is told so."""
     context: int | None = None
     concurrency: int | None = None
     batch_tokens: int | None = None

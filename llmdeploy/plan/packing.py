@@ -68,6 +68,11 @@ class Layout(Struct, frozen=True):
             for cards in self.seats[name]
         )
 
+    def beside(self, name: str) -> float:
+        """Return what all others hold of the card on which a model has the least room."""
+        sums = (sum(self.shares[each] for each in self.owners[card]) for card in self.cards_of(name))
+        return max(sums, default=0.0) - self.shares[name] if self.seats[name] else 0.0
+
     def _before(self, name: str, card: int) -> Iterator[str]:
         return takewhile(lambda other: other != name, self.owners[card])
 

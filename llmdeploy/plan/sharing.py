@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Note
 from llmdeploy.memory import Ledger, Verdict
+from llmdeploy.plan import restarts
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.placement import pool_of
 from llmdeploy.plan.sizing import equation, question
@@ -26,8 +27,10 @@ def findings(
         message, help = reason
         yield Diagnostic("LD358", message, ("models", name, "gpus", "share"), help)
         return
-    yield from _larger_fraction(context, name, values, pool)
-    yield from _uneven(context, name, values, pool)
+    found = [*_larger_fraction(context, name, values, pool), *_uneven(context, name, values, pool)]
+    yield from found
+    if not found and ledger is not None:
+        yield from restarts.findings(context, name, values, pool, ledger)
 
 
 def _unbounded(context: Context, name: str, pool: Hardware, ledger: Ledger | None) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ What the plan was made with is pinned, so that it does not rest on defaults that
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,6 +27,10 @@ _SHORT = 8192
 _FOR_SOME = f" {_TOGETHER} times, or {_SHORT}"
 _STEPS = (1024, 256, 16)
 """A context that is solved for is a multiple of the first of these that fits."""
+
+_SLACK_GIB = 0.01
+"""A pool is of whole tokens."""
+_BOUNDED = "the tokens that the share of a card holds, and no more where its neighbours have yet to start"
 
 _STATIC = "static_fraction"
 _PINNED = ("concurrency", "batch_tokens", "memory_fraction", _STATIC)
@@ -54,6 +59,8 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
         return Sized(Ledger(Verdict.UNKNOWN, reason=reason), _unsolved(values))
     ask = equation(context, name)
     asked, why = _solved(asked, values, ask)
+    if engine.takes("kv_tokens", asked.version or "", pool.vendor):
+        asked = _bounded(asked, context.seating(pool).beside(name), ask)
     found = ask(asked)
     if found.verdict is Verdict.UNKNOWN:
         # Nothing was planned, so nothing is pinned: the engine knows its model better.
@@ -75,6 +82,9 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
     why += [_pinned(setting, value, values, asked.share) for setting, value in pins.items()]
     if pool_bytes is not None:
         pins["kv_bytes"] = pool_bytes
+    if asked.kv_tokens is not None and found.verdict is not Verdict.NO:
+        pins["kv_tokens"] = asked.kv_tokens
+        why.append(Why("gpus.share", str(asked.kv_tokens), _BOUNDED))
     if _STATIC in pins:
         pins["memory_fraction"] = None  # said by the other
     return Sized(found, {**_unsolved(values), **solved, **pins}, tuple(why))
@@ -195,6 +205,28 @@ def _number(value: int | None) -> int | None:
 def _unsolved(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what stands for `auto` where nothing can be solved: the engine's own default."""
     return {setting: None for setting in ("context", "concurrency") if values.get(setting) == AUTO}
+
+
+def _bounded(asked: Question, beside: float, ask: Ask) -> Question:
+    """Return the question of an engine whose fraction is of what is free, as it is whoever else has started.
+
+    The fraction is then of what all neighbours leave, as when it starts again beside them; where they have yet to
+    start, the tokens of its pool are the most that it takes. The question is as it was where they do not bound it.
+    """
+    if asked.share is None or not asked.calibration.of_free or not beside:
+        return asked
+    found = ask(asked)
+    if found.verdict not in (Verdict.FITS, Verdict.TIGHT) or not found.kv_tokens or not found.fraction:
+        return asked
+    there = beside * asked.card.memory_gib
+    plain = replace(asked, share=None, card_fraction=None, fraction=found.fraction, kv_tokens=found.kv_tokens)
+    now, then = (ask(replace(plain, used_gib=used)).usable_gib or 0.0 for used in (asked.used_gib, there))
+    fraction = math.ceil(found.fraction * now / then * 1000) / 1000 if then > 0 else 1.0
+    alone = ask(replace(plain, fraction=fraction, used_gib=0.0))
+    most, more = (max((rank.kv_gib for rank in each.ranks), default=0.0) for each in (found, alone))
+    if fraction >= 1 or more > most + _SLACK_GIB:
+        return asked
+    return replace(asked, card_fraction=None, fraction=fraction, used_gib=there, kv_tokens=found.kv_tokens)
 
 
 def _taken(ledger: Ledger) -> dict[str, Any]:

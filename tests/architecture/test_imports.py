@@ -43,6 +43,7 @@ DOORS: dict[str, set[str]] = {
     "plan.defaults": {"checks.context", "plan"},
     "plan.fit": {"checks.context", "diagnostics", "facts.gather", "memory", "plan", "spec"},
     "plan.crowding": {"checks.context", "diagnostics", "plan"},
+    "plan.restarts": {"checks.context", "diagnostics", "memory", "plan"},
     "plan.sharing": {"checks.context", "diagnostics", "memory", "plan"},
     "plan.trial": {"checks", "diagnostics", "memory", "plan", "spec.model"},
     "plan.ways_beside": {"plan"},

@@ -20,9 +20,9 @@ ROWS = [(name, row) for name, engine in ENGINES.items() for row in engine.table.
 OWNED_FLAGS = [(name, flag) for name, engine in ENGINES.items() for flag in engine.table.owned_flags]
 OWNED_ENV = [(name, variable) for name, engine in ENGINES.items() for variable in engine.table.owned_env]
 #: What is not in RICH, or not among the values that the engine takes.
-VALUES = {"kv_bytes": 1 << 30, ("tgi", "dtype"): "float16", "grammar_backend": "outlines"}
+VALUES = {"kv_bytes": 1 << 30, "kv_tokens": 8192, ("tgi", "dtype"): "float16", "grammar_backend": "outlines"}
 #: What an engine does without being told.
-SILENT = [(engine, row) for engine, row in ROWS if row.flag is None and row.env is None]
+SILENT = [(e, row) for e, row in ROWS if row.flag is None and row.env is None and row.kind != "own"]
 
 
 def raw(engine):

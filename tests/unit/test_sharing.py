@@ -116,17 +116,56 @@ def test_a_whole_card_has_no_pinned_pool() -> None:
     assert "--kv-cache-memory-bytes" not in service.launch.args
 
 
-def test_sglang_takes_the_same_beside_a_neighbour_by_a_larger_fraction_of_less() -> None:
-    """Its fraction is of what is free when it loads."""
+def test_sglang_takes_the_same_whoever_starts_first() -> None:
+    """Its fraction is of what is free when it loads: of what a neighbour leaves, and of no more tokens than that holds."""
     model = share(0.5, engine="sglang")
     before, after = services({"a": model, "b": share(0.5)})["a"], services({"b": share(0.5), "a": model})["a"]
     fractions = [flag(service, "--mem-fraction-static") for service in (before, after)]
-    free = L40S - 0.47, L40S - 0.47 - 0.5 * L40S
-    assert fractions[0] * free[0] == pytest.approx(fractions[1] * free[1], abs=0.002 * L40S)
-    assert before.memory is not None
+    assert fractions[0] == pytest.approx(fractions[1], abs=0.003)
+    tokens = [flag(service, "--max-total-tokens") for service in (before, after)]
+    assert before.memory is not None and tokens[0] == before.memory.kv_tokens
+    assert tokens[0] == pytest.approx(tokens[1], rel=0.005)
+    free = L40S - 0.47 - 0.5 * L40S
+    assert fractions[0] * free == pytest.approx(
+        before.memory.ranks[0].weights_gib + before.memory.ranks[0].kv_gib, abs=0.002 * L40S
+    )
     rank = before.memory.ranks[0]
     taken = rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.cuda_graphs_gib + rank.kv_gib
     assert taken + ERROR <= 0.5 * L40S
+
+
+def test_an_engine_of_its_own_card_has_no_bound_of_tokens() -> None:
+    (service,) = services({"a": {"engine": "sglang"}}).values()
+    assert "--max-total-tokens" not in service.launch.args
+
+
+def test_tokens_that_engine_args_bound_are_said_once() -> None:
+    stated = share(0.5, engine="sglang", engine_args={"max-total-tokens": 8192})
+    service = services({"a": stated, "b": share(0.5)})["a"]
+    assert service.launch.args.count("--max-total-tokens") == 1
+    assert flag(service, "--max-total-tokens") == 8192
+
+
+HYBRID = {"source": "Qwen/Qwen3.5-27B", "engine": "sglang"}
+
+
+def test_states_are_bounded_by_no_tokens_so_that_who_has_them_starts_last() -> None:
+    hybrid, other = share(0.6, **HYBRID), share(0.4)
+    big = {"type": "h200-sxm-141gb"}
+    (found,) = [
+        each for each in compiled({"a": hybrid, "b": other}, **big).diagnostics if each.code == "LD558"
+    ]
+    assert found.path == ("models", "a", "gpus", "share")
+    assert "`a` does not hold its weights when it starts again beside `b`" in found.message
+    assert "put it behind `b`" in (found.help or "")
+    assert codes({"b": other, "a": hybrid}, **big) == []
+
+
+def test_two_that_have_states_cannot_both_start_last() -> None:
+    big = {"type": "h200-sxm-141gb", "count": 1}
+    two = {"a": share(0.5, **HYBRID), "b": share(0.5, **HYBRID)}
+    (found,) = [each for each in compiled(two, **big).diagnostics if each.code == "LD558"]
+    assert found.path == ("models", "a", "gpus", "share") and "take vLLM" in (found.help or "")
 
 
 def test_tgi_adds_what_a_neighbour_holds_to_its_share() -> None:

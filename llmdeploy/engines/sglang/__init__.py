@@ -9,7 +9,7 @@ from typing import ClassVar
 from msgspec.structs import replace
 
 from llmdeploy.diagnostics import Diagnostic, Note
-from llmdeploy.engines.base import Adapter, Lowered, Settings, Speculation
+from llmdeploy.engines.base import Adapter, Lowered, Settings, Speculation, argument
 from llmdeploy.engines.flags import Speller, Words
 from llmdeploy.engines.lowering import TableEngine
 
@@ -17,6 +17,8 @@ WITH_KEY = (files(__name__) / "with_key.py").read_text(encoding="utf-8")
 KEY_FILE = "/tmp/llmdeploy-engine.yaml"
 
 _ALGORITHMS = {"ngram": "NGRAM", "draft": "STANDALONE", "eagle": "EAGLE", "eagle3": "EAGLE3", "mtp": "NEXTN"}
+
+_MOST = "max-total-tokens"
 
 # sglang/srt/arg_groups/validation_hook.py (check_pipeline_parallel_compat); NEXTN is resolved to EAGLE before it.
 _OVER_STAGES = ("EAGLE", "NEXTN")
@@ -26,6 +28,13 @@ def _adapters(adapters: tuple[Adapter, ...], settings: Settings, words: Words) -
     paths = (f"{adapter.name}={adapter.path}" for adapter in adapters)
     rank = max(adapter.rank for adapter in adapters)
     words.args += ["--enable-lora", "--lora-paths", *paths, "--max-lora-rank", str(rank)]
+
+
+def _kv_tokens(most: int, settings: Settings, words: Words) -> None:
+    """Bound the pool, so that it is no larger where neighbours have yet to start (mem_cache/kv_cache_configurator.py,
+    _apply_token_constraints)."""
+    if _MOST not in map(argument, settings.engine_args):
+        words.args += [f"--{_MOST}", str(most)]
 
 
 def _speculative(wanted: Speculation, settings: Settings, words: Words) -> None:
@@ -54,7 +63,11 @@ def _speculative(wanted: Speculation, settings: Settings, words: Words) -> None:
 
 
 class Sglang(TableEngine, frozen=True):
-    own: ClassVar[Mapping[str, Speller]] = {"adapters": _adapters, "speculative": _speculative}
+    own: ClassVar[Mapping[str, Speller]] = {
+        "adapters": _adapters,
+        "kv_tokens": _kv_tokens,
+        "speculative": _speculative,
+    }
 
     def lower(self, settings: Settings) -> Lowered:
         lowered = super().lower(settings)

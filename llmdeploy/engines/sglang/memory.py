@@ -76,7 +76,7 @@ def memory(question: Question) -> Ledger:
 def _understood(question: Question) -> tuple[Question, Own, Read]:
     """Take in what `engine_args` and `env` say. `UnmodelledError` where that is more than the equation knows."""
     if not question.options and not question.env:
-        return question, PLAIN, read(question, host=True)
+        return question, replace(PLAIN, most_tokens=question.kv_tokens), read(question, host=True)
     from llmdeploy.engines.arguments.stated import (
         said,
     )  # who states none does not pay for the catalog of flags

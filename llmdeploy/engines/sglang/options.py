@@ -50,7 +50,7 @@ def applied(question: Question, said: Said) -> tuple[Question, Own]:
     own = Own(
         graph_batch=_graph_batch(said),
         prefill_graphs=not (said.on("disable-prefill-cuda-graph") or said.on("disable-piecewise-cuda-graph")),
-        most_tokens=said.whole("max-total-tokens"),
+        most_tokens=said.whole("max-total-tokens") or question.kv_tokens,
         page=said.whole("page-size") or question.block_size or 1,
         window_ratio=said.real("swa-full-tokens-ratio"),
         whole_windows=said.on("disable-hybrid-swa-memory"),
