@@ -12,11 +12,11 @@ from llmdeploy.memory.attention import Heads
 from llmdeploy.memory.config import Config
 from llmdeploy.memory.contradictions import LAYERS, contradictions
 from llmdeploy.memory.errors import UnmodelledError
+from llmdeploy.memory.exclusions import MOST_LAYERS
 from llmdeploy.memory.families import FAMILIES, Family
 from llmdeploy.memory.shape import Cache, Kind, Layer, Part, Shape
 from llmdeploy.memory.vision import tower
 
-_MOST_LAYERS = 1000
 _PATTERN = {"M": "mamba", "*": "full", "-": "mlp", "E": "experts"}
 _KINDS = {"full", "sliding", "chunked", "linear", "mamba", "deepseek_sparse", "indexed"}
 
@@ -100,7 +100,7 @@ def _family(config: Config) -> Family:
 
 def _many(config: Config, *keys: str, default: int | None = None) -> int:
     many = config.number(*keys, default=default)
-    if many > _MOST_LAYERS:
+    if many > MOST_LAYERS:
         raise UnmodelledError("config", f"{many} layers are more than any model has")
     return many
 

@@ -40,7 +40,7 @@ def _computed(config: Mapping[str, Any]) -> int:
     cut = Cut(Loading(scheme(config), float(width), pad_vocab=1), tensor=1)
     bulk = Bulk(cut)
     for index, layer in enumerate(made.layers):
-        bulk.layer(layer.parts, f"layers.{index}")
+        bulk.layer(layer.parts, index)
     rest = sum(cut.size(part, path) for part, path in _others(made))
     return int(bulk.dense + bulk.experts + rest + sum(cut.tower(part) for part in made.vision))
 

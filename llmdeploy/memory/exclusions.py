@@ -11,6 +11,8 @@ from llmdeploy.memory.errors import UnmodelledError
 
 _PREFIX = r"^(model\.language_model\.|language_model\.model\.|language_model\.|model\.|backbone\.)+"
 
+MOST_LAYERS = 1000
+"""No model has more."""
 _LAYER = r"^(?!re:)(.*\blayers\.)(\d+)(\..*)$"
 
 
@@ -45,6 +47,21 @@ def _expression(pattern: str) -> str:
         return rf"(?:^|\.){glob}(?:\.|$)"
     start = "" if name.startswith("*") else "^"
     return rf"{start}{glob}(?:\.|$)"
+
+
+def numbered(pattern: str) -> frozenset[int] | None:
+    """Return the layers that a pattern names by number, at least; None where it is more than a plain path can say.
+
+    `layers.1.mlp` is one layer, and `layers.1*` every one whose number begins with it.
+    """
+    if pattern.startswith("re:") or re.search(r"[?\[\]()]", pattern):
+        return None
+    found: set[int] = set()
+    for number, end in re.findall(r"layers\.(\d+)(\.|$)?", pattern):
+        found |= (
+            {int(number)} if end else {each for each in range(MOST_LAYERS) if str(each).startswith(number)}
+        )
+    return frozenset(found) or None
 
 
 def condense(names: Sequence[str], layers: int | None = None) -> list[str]:

@@ -12,10 +12,13 @@ from msgspec import Struct
 
 from llmdeploy.memory.config import Config, mapping
 from llmdeploy.memory.errors import UnmodelledError
-from llmdeploy.memory.exclusions import compiled
+from llmdeploy.memory.exclusions import compiled, numbered
 from llmdeploy.memory.shape import Part
 
 WIDTHS = {"bfloat16": 2, "float16": 2, "half": 2, "float32": 4, "float": 4}
+
+_NUMBERED = re.compile(r"layers\W*\d|\[\d|\(\d")
+"""In a pattern: the number of a layer, or what may be one."""
 
 
 class Format(Struct, frozen=True):
@@ -86,10 +89,17 @@ class Scheme(Struct, frozen=True, dict=True):
         return tuple((compiled((pattern,)), format) for pattern, format in self.targets)
 
     @cached_property
-    def by_layer(self) -> bool:
-        """Whether layers of one kind can differ: a pattern has the number of one."""
-        named = (*self.excluded, *(pattern for pattern, _ in self.targets))
-        return any(re.search(r"layers\W*\d|\[\d|\(\d", pattern) for pattern in named)
+    def apart(self) -> frozenset[int] | None:
+        """The layers that a pattern names by their number; all others of a kind are alike. None: only a search can tell."""
+        numbers: set[int] = set()
+        for pattern in (*self.excluded, *(pattern for pattern, _ in self.targets)):
+            if not _NUMBERED.search(pattern):
+                continue
+            named = numbered(pattern)
+            if named is None:
+                return None
+            numbers |= named
+        return frozenset(numbers)
 
     def of(self, part: Part, path: str) -> Format | None:
         """Return the format of a module; None where it keeps the model's dtype."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from msgspec import Struct
 
@@ -69,7 +70,7 @@ def weigh(shape: Shape, loading: Loading, split: Split, layers: range) -> tuple[
     first, last = layers.start == 0, layers.stop == len(shape.layers)
     bulk = Bulk(cut)
     for index in layers:
-        bulk.layer(shape.layers[index].parts, f"layers.{index}")
+        bulk.layer(shape.layers[index].parts, index)
     cutting = f", 1/{split.tensor} of each" if split.tensor > 1 else ""
     how = loading.scheme.name if loading.scheme.name != "plain" else f"{loading.width:g} bytes a parameter"
     lines = [
@@ -178,13 +179,14 @@ class Bulk:
         self._seen: dict[tuple[Part, str | None], tuple[float, float]] = {}
         self._layers: dict[int, tuple[float, float, float]] = {}
 
-    def layer(self, parts: tuple[Part, ...], path: str) -> None:
-        """Add a layer. Like ones are weighed once, unless the scheme speaks of single layers."""
-        if self.cut.loading.scheme.by_layer:
-            dense, experts, lost = self._weigh(parts, path)
+    def layer(self, parts: tuple[Part, ...], index: int) -> None:
+        """Add a layer. Like ones are weighed once, and those that the scheme names by number each by itself."""
+        apart = self.cut.loading.scheme.apart
+        if apart is None or index in apart:
+            dense, experts, lost = self._weigh(parts, f"layers.{index}")
         else:
             if id(parts) not in self._layers:
-                self._layers[id(parts)] = self._weigh(parts, path)
+                self._layers[id(parts)] = self._weigh(parts, f"layers.{index}")
             dense, experts, lost = self._layers[id(parts)]
         self.dense += dense
         self.experts += experts
@@ -197,9 +199,7 @@ class Bulk:
             size, raw = self._size(part, f"{path}.{part.module}")
             experts += size if part.expert else 0.0
             dense += 0.0 if part.expert else size
-            fused = re.sub(
-                _FUSED, lambda found: "qkv" if found[1] else "gate_up" if found[2] else "in", part.module
-            )
+            fused = _fused(part.module)
             tensors[fused] = tensors.get(fused, 0.0) + raw
         return (
             dense,
@@ -214,6 +214,12 @@ class Bulk:
         if key not in self._seen:
             self._seen[key] = self.cut.sized(part, format), self.cut.values(part, format)
         return self._seen[key]
+
+
+@cache
+def _fused(module: str) -> str:
+    """Return the path of the tensor that a module is loaded into."""
+    return re.sub(_FUSED, lambda found: "qkv" if found[1] else "gate_up" if found[2] else "in", module)
 
 
 class Cut(Struct, frozen=True):

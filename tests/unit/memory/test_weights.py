@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from llmdeploy.catalog.configs import config
 from llmdeploy.memory.allocator import MIB, waste
 from llmdeploy.memory.architecture import shape
 from llmdeploy.memory.errors import UnmodelledError
+from llmdeploy.memory.exclusions import numbered
 from llmdeploy.memory.headers import weigh_headers
 from llmdeploy.memory.model import Adapters, Split, Tensor
 from llmdeploy.memory.scheme import scheme
@@ -221,3 +223,40 @@ def test_a_checkpoint_in_fp32_is_loaded_in_the_dtype_of_the_model() -> None:
     wide = {name: Tensor("F32", tensor.shape) for name, tensor in headers(made).items()}
     lines = weigh_headers(wide, made, loading, Split(), range(32))
     assert lines == weigh_headers(headers(made), made, loading, Split(), range(32))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "zai-org/GLM-5-FP8",
+        "nvidia/GLM-5.1-NVFP4",
+        "nvidia/Kimi-K2.6-NVFP4",
+        "meta-llama/Llama-3.1-405B-Instruct-FP8",
+        "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4",
+        "nvidia/Qwen3.6-27B-NVFP4",
+    ],
+)
+def test_layers_that_no_pattern_names_are_weighed_as_one_by_one(name: str) -> None:
+    stated = config(name)
+    assert stated
+    model, apart = shape(stated.config), scheme(stated.config)
+    each = replace(apart, excluded=(*apart.excluded, "re:^nothing_like_this_[0-9]"))
+    assert apart.apart and each.apart is None
+    found, slow = (
+        weigh(model, Loading(one, 2.0), Split(8), range(len(model.layers))) for one in (apart, each)
+    )
+    assert found == slow
+
+
+@pytest.mark.parametrize(
+    ("pattern", "layers"),
+    [
+        ("model.layers.0.mlp.gate", {0}),
+        ("model.layers.125", {125}),
+        ("model.layers.99*", {99, *range(990, 1000)}),
+        ("re:.*layers\\.(0|1)\\.mlp", None),
+        ("model.layers.[0-9].mlp", None),
+    ],
+)
+def test_a_pattern_names_layers_by_number(pattern: str, layers: set[int] | None) -> None:
+    assert numbered(pattern) == layers
