@@ -13,6 +13,7 @@ _KEYS = {
     "expert_feed_forward_length": "moe_intermediate_size",
     "expert_used_count": "num_experts_per_tok",
     "expert_shared_count": "n_shared_experts",
+    "expert_shared_feed_forward_length": "shared_expert_intermediate_size",
     "leading_dense_block_count": "first_k_dense_replace",
     "nextn_predict_layers": "num_nextn_predict_layers",
     "vocab_size": "vocab_size",

@@ -14,6 +14,7 @@ from llmdeploy.memory.contradictions import LAYERS, contradictions
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.exclusions import MOST_LAYERS
 from llmdeploy.memory.families import FAMILIES, Family
+from llmdeploy.memory.needs import needed
 from llmdeploy.memory.shape import Cache, Kind, Layer, Part, Shape
 from llmdeploy.memory.vision import tower
 
@@ -27,6 +28,7 @@ def shape(stated: Mapping[str, Any]) -> Shape:
         raise UnmodelledError("contradiction", found.text)
     config = Config(stated)
     family = _family(config)
+    needed(config, family)
     hidden, vocab = config.number("hidden_size", "n_embd", "d_model"), config.number("vocab_size")
     at, moe = attention.heads(config), feedforward.moe_of(config)
     layers = _layers(config, family)

@@ -11,13 +11,16 @@ from llmdeploy.memory.shape import Part
 _GATED = ("pixtral", "qwen2_5_vl", "gemma4_vision", "mistral3")
 """Towers whose MLP has a gate, by their own model_type (transformers 5.19, modeling_*.py)."""
 
+SIZES = ("hidden_size", "vt_hidden_size", "embed_dim")
+LAYERS = ("num_hidden_layers", "vt_num_hidden_layers", "depth")
+
 
 def tower(stated: Mapping[str, Any], hidden: int, family: str) -> tuple[tuple[Part, ...], int]:
     """Return the parts of a `vision_config`, and its heads, which tensor parallelism cuts."""
     config = Config(stated)
     kind = str(stated.get("model_type", ""))
-    size = config.number("hidden_size", "vt_hidden_size", "embed_dim", default=0)
-    layers = config.number("num_hidden_layers", "vt_num_hidden_layers", "depth", default=0)
+    size = config.number(*SIZES, default=0)
+    layers = config.number(*LAYERS, default=0)
     if not size or not layers:
         return (), 0
     inner = config.number("intermediate_size", "vt_intermediate_size", default=4 * size)

@@ -1,0 +1,51 @@
+"""What a class cannot be weighed without. Left out, it would be taken for another model: experts for an MLP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmdeploy.memory.config import Config, mapping
+from llmdeploy.memory.errors import UnmodelledError
+from llmdeploy.memory.families import Family
+from llmdeploy.memory.vision import LAYERS, SIZES
+
+_EXPERTS = (("n_routed_experts", "num_experts", "num_local_experts"), ("num_experts_per_tok",))
+
+
+class LackingError(UnmodelledError):
+    """`keys` of config.json are not stated; of a vision tower's, behind `vision_config.`."""
+
+    def __init__(self, family: Family, keys: tuple[str, ...]) -> None:
+        named = ", ".join(f"`{key}`" for key in keys)
+        super().__init__("config", f"config.json does not state {named}, which {family.name} is made of")
+        self.keys = keys
+
+
+def needed(config: Config, family: Family) -> None:
+    """Stop where a key is not stated. null is a statement: it says that there is none."""
+    if missing := tuple(_missing(config, family)):
+        raise LackingError(family, missing)
+
+
+def _missing(config: Config, family: Family) -> Iterator[str]:
+    for names in family.needs:
+        if not _states(config, *names) and not (names == ("sliding_window",) and config.window):
+            yield names[0]
+    if family.blocks and "E" in str(config.get("hybrid_override_pattern")):
+        yield from (names[0] for names in _EXPERTS if not _states(config, *names))
+    if family.sees and _scheme(config) != "gguf":  # which keeps the tower in a file of its own
+        seen = mapping(config.whole.get("vision_config") or config.get("vision_config"))
+        tower = Config(seen)
+        for names in (SIZES, LAYERS):
+            if not tower.number(*names, default=0):
+                yield f"vision_config.{names[0]}" if seen else "vision_config"
+                if not seen:
+                    return
+
+
+def _states(config: Config, *keys: str) -> bool:
+    return any(key in source for source in (config.text, config.whole) for key in keys)
+
+
+def _scheme(config: Config) -> str:
+    return str(config.mapping("quantization_config").get("quant_method"))
