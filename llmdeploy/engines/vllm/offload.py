@@ -27,7 +27,7 @@ def offloaded(
 def _less(stage: Stage, known: Read, cut: Cut, asked: float) -> Stage:
     bulk = Bulk(cut)
     for index in stage.layers:
-        bulk.layer(known.shape.layers[index].parts, f"layers.{index}")
+        bulk.layer(known.shape.layers[index].parts, index)
     size = min(asked, (bulk.dense + bulk.experts) / GIB)
     rule = f"{size:.2f} GiB of the layers are kept in the host's memory, as `cpu-offload-gb` says"
     return replace(stage, weights=(*stage.weights, Line("weights", -size, rule)))
