@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from llmdeploy.catalog import ModelFacts, configs
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Note, Path
-from llmdeploy.facts.config import said, stated
+from llmdeploy.facts.config import facts, said, stated
 from llmdeploy.facts.sources import Named, sources
+from llmdeploy.spec.architecture import Architecture
 
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 """config.json's words for the number of experts."""
@@ -15,6 +18,7 @@ EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
 def check(context: Context) -> Iterator[Diagnostic]:
     yield from _contradictions(context)
+    yield from _lacks(context)
     for name, model in context.spec.models.items():
         for source in sources(context.spec, model):
             yield from _with_itself(context, name, source)
@@ -34,10 +38,10 @@ def _with_itself(context: Context, name: str, source: Named) -> Iterator[Diagnos
     for found in contradictions(known.config if known else {}):
         own = [key.split(".") for key in found.keys]
         stated = [
-            keys
+            place
             for keys in own
             if architecture is not None
-            and keys[0] in architecture.model_fields_set
+            and (place := _place(architecture, keys)) is not None
             and (read is None or said(read.config, keys[0]) is None)
         ]
         whose = f"`{name}`" if stated else _file(source)
@@ -53,32 +57,86 @@ def _file(source: Named) -> str:
 
 
 def _contradictions(context: Context) -> Iterator[Diagnostic]:
+    """What llm.yaml states, against the config.json that was read, or what the catalog knows of it."""
     for name, model in context.spec.models.items():
-        read = context.read_facts(name)
-        if read is None or model.architecture is None:
+        if model.architecture is None:
             continue
-        config = context.checkpoint(name).config
-        for key, value in model.architecture.model_dump(exclude_unset=True).items():
-            # A key that is no fact of its own is for the ledger alone.
-            pairs = [(getattr(read, fact), here) for fact, here in stated({key: value}).items()]
-            for there, here in pairs or [(said(config, key), value)]:
-                if there not in (None, ()) and there != here:
-                    yield Diagnostic(
-                        "LD523",
-                        f"config.json says {_words(there)} where `{key}` of llm.yaml says {_words(here)}; config.json is believed",
-                        ("models", name, "architecture", key),
-                        "remove it: the engine reads config.json and nothing else",
-                    )
-                    break
+        read, hub = context.read_facts(name), context.hub_id(name)
+        row = configs.config(hub) if hub else None
+        if read is not None:
+            found = _otherwise(model.architecture, read, context.checkpoint(name).config)
+        elif row is not None and (known := facts(row.config, row.id)) is not None:
+            # A row has the `model_type` of the language model, whatever the whole is called.
+            found = (
+                each for each in _otherwise(model.architecture, known, row.config) if each[1] != "model_type"
+            )
+        else:
+            continue
+        for place, key, there, here in found:
+            path: Path = ("models", name, "architecture", *place)
+            if read is not None:
+                text = (
+                    f"config.json says {there} where `{key}` of llm.yaml says {here}; config.json is believed"
+                )
+                help = "remove it: the engine reads config.json and nothing else"
+                yield Diagnostic("LD523", text, path, help)
+            else:
+                text = f"the config.json of `{hub}` says {there} where `{key}` of llm.yaml says {here}; llm.yaml is believed"
+                help = "correct it, or remove it: what is not stated is taken from the catalog"
+                yield Diagnostic("LD557", text, path, help)
+
+
+def _otherwise(
+    architecture: Architecture, known: ModelFacts, config: Mapping[str, Any]
+) -> Iterator[tuple[tuple[str, ...], str, str, str]]:
+    """Yield where a key stands that says otherwise than what is known, the key, and what the two say."""
+    for place, key, value in _each(architecture):
+        # A key that is no fact of its own is for the ledger alone.
+        pairs = [(getattr(known, fact), here) for fact, here in stated({key: value}).items()]
+        for there, here in pairs or [(said(config, key), value)]:
+            if there not in (None, ()) and here is not None and there != here:
+                yield place, key, _words(there), _words(here)
+                break
+
+
+def _each(architecture: Architecture) -> Iterator[tuple[tuple[str, ...], str, Any]]:
+    """Yield every key with its value and its place; of a `text_config`, those in it."""
+    for key, value in architecture.model_dump(exclude_unset=True).items():
+        if key == "text_config" and isinstance(value, dict):
+            yield from (((key, inner), inner, each) for inner, each in value.items())
+        else:
+            yield (key,), key, value
+
+
+def _place(architecture: Architecture, keys: list[str]) -> tuple[str, ...] | None:
+    """Return where a dotted key stands below `architecture`; None where it does not."""
+    if keys[0] in architecture.model_fields_set:
+        return tuple(keys)
+    return ("text_config", *keys) if keys[0] in (architecture.text_config or {}) else None
+
+
+def _lacks(context: Context) -> Iterator[Diagnostic]:
+    """A class whose own keys are not all there is not weighed, for it would be weighed as another."""
+    for name, model in context.spec.models.items():
+        if model.architecture is None:
+            continue
+        from llmdeploy.memory.needs import lacking  # who states none does not pay for it
+
+        kind, missing = lacking(context.checkpoint(name).config)
+        if missing:
+            named = ", ".join(f"`{key}`" for key in missing)
+            text = f"`{name}` lacks {named}, which a `{kind}` is made of: its memory cannot be computed"
+            help = "copy what lacks from its config.json, or all of it as it is"
+            yield Diagnostic("LD556", text, ("models", name, "architecture"), help)
 
 
 def notes(context: Context, name: str, *keys: str) -> tuple[Note, ...]:
     """Return where llm.yaml itself states facts that a finding rests on."""
     architecture = context.spec.models[name].architecture
-    given = [key for key in keys if architecture and key in architecture.model_fields_set]
     path: Path = ("models", name, "architecture")
+    given = [place for key in keys if architecture and (place := _place(architecture, [key]))]
     # One note for the mapping and one for each that is nested in it, not one for each number.
-    places = dict.fromkeys((*path, key) if key.endswith("_config") else path for key in given)
+    places = dict.fromkeys((*path, place[0]) if place[0].endswith("_config") else path for place in given)
     return tuple(Note("stated here", place) for place in places)
 
 

@@ -144,6 +144,8 @@ CODES: dict[str, Code] = {
             "LD536": "a start that is given less time than it is expected to take",
             "LD545": "a model directory without weights",
             "LD552": "more of a machine's memory than its system leaves",
+            "LD556": "an architecture that lacks what its class is made of",
+            "LD557": "an architecture that the catalog contradicts",
             "LD558": "a model that starts again with less of its card",
         },
     ),
@@ -160,6 +162,7 @@ CODES: dict[str, Code] = {
             "LD524": "what an engine itself was asked, and what is open",
             "LD525": "a setting that the engine does not need",
             "LD532": "a correction that no model uses",
+            "LD555": "keys of a config.json that nothing rests on",
         },
     ),
 }

@@ -45,7 +45,10 @@ def facts(
 
 def stated(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts that a part of a config.json states, by the names of `ModelFacts`, and no others."""
-    read = {**_language(config), **_vision(config), "architectures": _texts(config.get("architectures"))}
+    nested = config.get("text_config")
+    inner = _language(nested) if isinstance(nested, Mapping) else {}
+    read = {**_language(config), **{name: value for name, value in inner.items() if value is not None}}
+    read |= {**_vision(config), "architectures": _texts(config.get("architectures"))}
     read["max_context"] = _lengths(config)[0]
     if "quantization_config" in config:
         read |= _quantization(config, None)

@@ -12,8 +12,8 @@ from llmdeploy.memory.config import Config, mapping
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 PER_TOKEN = ("num_experts_per_tok", "experts_per_token", "top_k_experts", "moe_topk")
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-_HIDDEN = ("hidden_size", "n_embd", "d_model")
-_HEADS = ("num_attention_heads", "n_head", "num_heads")
+HIDDEN = ("hidden_size", "n_embd", "d_model")
+HEADS = ("num_attention_heads", "n_head", "num_heads")
 _KV = ("num_key_value_heads", "num_kv_heads", "n_head_kv")
 
 LAYER_TYPES = {
@@ -90,7 +90,7 @@ def _heads(config: Config) -> Iterator[Contradiction]:
 
     Source: vLLM 0.33, layers/attention/attention.py (`num_heads % num_kv_heads == 0`).
     """
-    heads, kv = _number(config, *_HEADS), _number(config, *_KV)
+    heads, kv = _number(config, *HEADS), _number(config, *_KV)
     if heads is None or kv is None or not kv[1] or config.get("kv_lora_rank") is not None:
         return
     if heads[1] % kv[1]:
@@ -101,7 +101,7 @@ def _heads(config: Config) -> Iterator[Contradiction]:
 
 def _width(config: Config) -> Iterator[Contradiction]:
     """Source: transformers 5.20, models/llama/configuration_llama.py (validate_architecture)."""
-    hidden, heads = _number(config, *_HIDDEN), _number(config, *_HEADS)
+    hidden, heads = _number(config, *HIDDEN), _number(config, *HEADS)
     stated = any(config.get(key) for key in ("head_dim", "attention_head_dim", "kv_lora_rank", "v_head_dim"))
     if hidden is not None and heads is not None and heads[1] and not stated and hidden[1] % heads[1]:
         text = f"`{hidden[0]}` is {hidden[1]}, which {heads[1]} heads cannot divide"
@@ -157,7 +157,7 @@ def _group(config: Config, path: str, size: Any) -> Iterator[Contradiction]:
         )
         return
     experts = _number(config, *EXPERTS)
-    for keys in (_HIDDEN, () if experts and experts[1] else ("intermediate_size",)):
+    for keys in (HIDDEN, () if experts and experts[1] else ("intermediate_size",)):
         wide = _number(config, *keys) if keys else None
         if wide is not None and wide[1] % size:
             text = f"`{wide[0]}` is {wide[1]}, which groups of {size} (`{path}`) do not fill"

@@ -61,6 +61,8 @@ class Model(Struct, frozen=True):
     tensors: Mapping[str, Tensor] | None = None
     doubt: str | None = None
     """Why `tensors` cannot be those of `config`, where that is so: neither is then believed."""
+    stated: tuple[str, ...] = ()
+    """Keys of `config` that are as llm.yaml states them, and not as its source does; `*` where there is no other source."""
 
     @property
     def is_gguf(self) -> bool:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from llmdeploy.memory.config import Config, mapping
+from llmdeploy.memory.contradictions import HEADS, HIDDEN
+from llmdeploy.memory.contradictions import LAYERS as LAYERS_OF_ALL
 from llmdeploy.memory.errors import UnmodelledError
-from llmdeploy.memory.families import Family
+from llmdeploy.memory.families import FAMILIES, Family
 from llmdeploy.memory.vision import LAYERS, SIZES
 
+_ALWAYS = (LAYERS_OF_ALL, HIDDEN, HEADS, ("vocab_size",))
 _EXPERTS = (("n_routed_experts", "num_experts", "num_local_experts"), ("num_experts_per_tok",))
 
 
-class LackingError(UnmodelledError):
-    """`keys` of config.json are not stated; of a vision tower's, behind `vision_config.`."""
-
-    def __init__(self, family: Family, keys: tuple[str, ...]) -> None:
-        named = ", ".join(f"`{key}`" for key in keys)
-        super().__init__("config", f"config.json does not state {named}, which {family.name} is made of")
-        self.keys = keys
+def lacking(stated: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Return the class of a config.json, and the keys that it lacks; none where it is no more than a few facts."""
+    config = Config(stated)
+    named = next((name for name in config.architectures if name in FAMILIES), None)
+    if named is None or not all(_states(config, *names) for names in _ALWAYS):
+        return "", ()
+    missing = tuple(_missing(config, FAMILIES[named]))
+    if FAMILIES[named].latent and config.get("kv_lora_rank") is None:
+        missing = (*missing, "kv_lora_rank")
+    return named, missing
 
 
 def needed(config: Config, family: Family) -> None:
     """Stop where a key is not stated. null is a statement: it says that there is none."""
     if missing := tuple(_missing(config, family)):
-        raise LackingError(family, missing)
+        named = ", ".join(f"`{key}`" for key in missing)
+        raise UnmodelledError("config", f"config.json does not state {named}, which {family.name} is made of")
 
 
 def _missing(config: Config, family: Family) -> Iterator[str]:

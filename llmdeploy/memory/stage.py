@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy.memory.architecture import shape
 from llmdeploy.memory.errors import RefusedError, UnmodelledError
 from llmdeploy.memory.kv import Pool, Storage, pool
-from llmdeploy.memory.model import Drafter, Line, Question
+from llmdeploy.memory.model import Drafter, Line, Model, Question
 from llmdeploy.memory.scheme import WIDTHS, Scheme, scheme
 from llmdeploy.memory.shape import Cache, Shape
 from llmdeploy.memory.weights import Loading, adapted, adapted_experts, stages, weigh
@@ -16,6 +18,7 @@ from llmdeploy.memory.weights import Loading, adapted, adapted_experts, stages, 
 CPU = "cpu"
 """The vendor of a node without GPUs."""
 _NO_WEIGHTS = ("ngram", "suffix")
+_STATED = "the weights are computed from what llm.yaml states under `architecture`, not read from the headers of the checkpoint"
 _ESTIMATED = "the weights are computed from config.json, not read from the headers of the checkpoint"
 
 
@@ -60,8 +63,16 @@ def read(question: Question, *, host: bool = False) -> Read:
         raise UnmodelledError("dtype", f"`{stated}` is not modelled")
     found = scheme(question.model.config, question.quantization)
     _divisible(question, made)
-    notes = () if question.model.tensors is not None else (_ESTIMATED,)
-    return Read(made, found, float(width), notes)
+    return Read(made, found, float(width), tuple(_sources(question.model)))
+
+
+def _sources(model: Model) -> Iterator[str]:
+    """Yield what is to be known of where the facts are from."""
+    if model.tensors is None:
+        yield _STATED if model.stated == ("*",) else _ESTIMATED
+    if model.stated and model.stated != ("*",):
+        named = ", ".join(f"`{key}`" for key in model.stated)
+        yield f"stated under `architecture`, and not so in {model.source}: {named}"
 
 
 def _divisible(question: Question, made: Shape) -> None:

@@ -1,8 +1,11 @@
 """Facts of a model in the words of its config.json, for one that cannot be read where llm.yaml is compiled."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from llmdeploy.spec.entry import Entry
 from llmdeploy.spec.types import Count, Json, Text, Tokens
@@ -12,11 +15,34 @@ AnyNumber = Annotated[int, Field(ge=0, le=65536)]
 Modules = Annotated[list[Text], Field(max_length=4096)]
 
 
-class VisionConfig(Entry):
-    num_heads: Count | None = Field(None, description="Attention heads of the vision encoder.")
+class Copied(Entry):
+    """A part of a config.json: null says that there is none, and of keys that are no fields `spec.pasted` knows more."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Json]
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        from llmdeploy.spec.pasted import schema_of  # who reads no schema does not pay for its tables
+
+        made = handler.resolve_ref_schema(handler(core))
+        beside = schema_of("" if cls is Architecture else "quantization_config")
+        return {**made, **beside, "properties": {**made["properties"], **beside["properties"]}}
 
 
-class QuantizationConfig(Entry):
+def _copied(part: str) -> Callable[[dict[str, Any]], None]:
+    """Return what puts the keys of a part that is no model of its own into the schema."""
+
+    def put(made: dict[str, Any]) -> None:
+        from llmdeploy.spec.pasted import schema_of
+
+        made.pop("propertyNames", None)
+        made.update(schema_of(part))
+
+    return put
+
+
+class QuantizationConfig(Copied):
     """How the checkpoint is quantized."""
 
     quant_method: Text | None = Field(None, examples=["awq", "gptq", "fp8", "compressed-tensors"])
@@ -31,8 +57,8 @@ class QuantizationConfig(Entry):
     modules_to_not_convert: Modules | None = Field(None, description="The same, in other tools' words.")
 
 
-class Architecture(Entry):
-    """Keys of config.json; of a multi-modal model, those under its `text_config` as well."""
+class Architecture(Copied):
+    """Keys of config.json, or all of it as it is; of a multi-modal model, those under its `text_config` here as well."""
 
     model_type: Text | None = Field(None, examples=["llama"])
     architectures: list[Text] | None = Field(None, min_length=1, examples=[["LlamaForCausalLM"]])
@@ -66,5 +92,15 @@ class Architecture(Entry):
     vocab_size: Size | None = None
     tie_word_embeddings: bool | None = None
     max_position_embeddings: Tokens | None = None
-    vision_config: VisionConfig | None = None
+    text_config: dict[Text, Json] | None = Field(
+        None,
+        description="The same keys, of the language model of a multi-modal one.",
+        json_schema_extra=_copied("text_config"),
+    )
+    vision_config: dict[Text, Json] | None = Field(
+        None,
+        description="The vision tower.",
+        examples=[{"depth": 32, "hidden_size": 1280, "num_heads": 16}],
+        json_schema_extra=_copied("vision_config"),
+    )
     quantization_config: QuantizationConfig | None = None

@@ -26,7 +26,10 @@ class Lowering(Struct):
             self.expanded.add(path)
             return shape.short.expand(value)
         elif isinstance(value, dict):
-            return {key: self.lower(item, shape.child(key), (*path, key)) for key, item in value.items()}
+            return {
+                key: item if item is None and shape.open else self.lower(item, shape.child(key), (*path, key))
+                for key, item in value.items()
+            }
         elif isinstance(value, list):
             return [self.lower(item, shape.child(index), (*path, index)) for index, item in enumerate(value)]
         return value

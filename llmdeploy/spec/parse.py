@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from llmdeploy.diagnostics import Diagnostic, Path
-from llmdeploy.diagnostics.model import Place
+from llmdeploy.diagnostics.model import Place, has_errors
 from llmdeploy.diagnostics.place import sort
 from llmdeploy.source import Source
 from llmdeploy.spec.lower import Lowering
@@ -26,7 +26,7 @@ _NONE: Mapping[str, type[BaseModel]] = MappingProxyType({})
 def parse(
     source: Source, extra_targets: Mapping[str, type[BaseModel]] = _NONE
 ) -> tuple[Spec | None, list[Diagnostic]]:
-    """Return the spec, or None and every error.
+    """Return the spec, or None and every error; notes come with either.
 
     `extra_targets` are the options of targets that other packages bring.
     """
@@ -42,10 +42,22 @@ def parse(
             found = _diagnose(error, lowering, root)
             if not any(found.path[: len(path)] == path for path in lowering.nulls):
                 problems.append(found)
+    problems += _of_copies(data)
     # Under another version's rules everything else may be right.
     foreign = [d for d in problems if d.code == "LD107"]
     problems = sort(foreign or set(problems), source)
-    return (None if problems else spec), problems
+    return (None if has_errors(problems) else spec), problems
+
+
+def _of_copies(data: Any) -> Iterator[Diagnostic]:
+    """Yield what is to be said of a config.json that stands in the file."""
+    models = data.get("models") if isinstance(data, dict) else None
+    for name, model in models.items() if isinstance(models, dict) else ():
+        stated = model.get("architecture") if isinstance(model, dict) else None
+        if isinstance(stated, dict):
+            from llmdeploy.spec.pasted import judge  # who states none does not pay for its tables
+
+            yield from judge(stated, ("models", name, "architecture"))
 
 
 def _validated(data: Any, root: type[Spec]) -> Spec:

@@ -24,6 +24,11 @@ class Shape(Struct, frozen=True):
     free: bool = False
     """Any JSON may stand here, null included."""
 
+    @property
+    def open(self) -> bool:
+        """Further keys may stand here, and null behind any."""
+        return self.model is not None and self.model.model_config.get("extra") == "allow"
+
     def child(self, key: str | int) -> Shape | None:
         if self.model:
             return fields(self.model).get(str(key))

@@ -41,6 +41,7 @@ LATENT = {
     "qk_rope_head_dim": 64,
     "v_head_dim": 128,
     "n_routed_experts": 8,
+    "num_experts_per_tok": 2,
     "moe_intermediate_size": 2048,
     "n_shared_experts": 1,
     "first_k_dense_replace": 1,
