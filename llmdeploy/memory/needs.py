@@ -22,7 +22,10 @@ def lacking(stated: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     named = next((name for name in config.architectures if name in FAMILIES), None)
     if named is None or not all(_states(config, *names) for names in _ALWAYS):
         return "", ()
-    missing = tuple(_missing(config, FAMILIES[named]))
+    try:
+        missing = tuple(_missing(config, FAMILIES[named]))
+    except UnmodelledError:  # a value that is no size: another finding
+        return "", ()
     if FAMILIES[named].latent and config.get("kv_lora_rank") is None:
         missing = (*missing, "kv_lora_rank")
     return named, missing

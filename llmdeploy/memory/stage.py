@@ -72,7 +72,7 @@ def _sources(model: Model) -> Iterator[str]:
         yield _STATED if model.stated == ("*",) else _ESTIMATED
     if model.stated and model.stated != ("*",):
         named = ", ".join(f"`{key}`" for key in model.stated)
-        yield f"stated under `architecture`, and not so in {model.source}: {named}"
+        yield f"stated under `architecture` in llm.yaml, beside what is known of the model: {named}"
 
 
 def _divisible(question: Question, made: Shape) -> None:

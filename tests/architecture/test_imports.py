@@ -66,6 +66,7 @@ DOORS: dict[str, set[str]] = {
         *("catalog", "diagnostics", "engines.base", "engines.limits", "facts", "numbers", "plan", "spec"),
         *(
             "memory.contradictions",
+            "memory.needs",
             "memory.corrections",
             "memory.crosscheck",
             "memory.model",

@@ -147,6 +147,23 @@ def test_a_copy_of_what_the_catalog_has_changes_nothing(name: str, tmp_path: Pat
     assert "LD557" not in {found.code for found in twice.diagnostics}
 
 
+def test_what_is_stated_over_the_catalog_is_said(tmp_path: Path) -> None:
+    result = compiled(
+        tmp_path, source="Qwen/Qwen3-8B", architecture={"num_hidden_layers": 4, "hidden_size": 4096}
+    )
+    assert [found.path[-1] for found in result.diagnostics if found.code == "LD557"] == ["num_hidden_layers"]
+    assert result.plan and (memory := result.plan.services[0].memory)
+    assert any(
+        note.endswith("beside what is known of the model: `num_hidden_layers`") for note in memory.notes
+    )
+
+
+def test_what_is_stated_alone_is_not_said_to_be_of_a_config_json(tmp_path: Path) -> None:
+    result = compiled(tmp_path, source="example/unheard-of", architecture=QWEN_VL)
+    assert result.plan and (memory := result.plan.services[0].memory)
+    assert any("what llm.yaml states under `architecture`" in note for note in memory.notes)
+
+
 def test_what_nothing_rests_on_is_said_in_one_note(tmp_path: Path) -> None:
     result = compiled(tmp_path, source="example/unheard-of", architecture=QWEN_VL)
     (note,) = (found for found in result.diagnostics if found.code == "LD555")

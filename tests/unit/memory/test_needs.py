@@ -13,6 +13,7 @@ from llmdeploy.memory.architecture import shape
 from llmdeploy.memory.config import Config
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.families import FAMILIES
+from llmdeploy.memory.needs import lacking
 
 ROWS = json.loads((files("llmdeploy.catalog") / "configs.json").read_text())
 
@@ -69,6 +70,15 @@ def test_a_tower_without_its_width_is_none() -> None:
     stated = known("google/gemma-3-27b-it") | {"vision_config": {"num_heads": 6}}
     with pytest.raises(UnmodelledError, match=r"`vision_config.hidden_size`"):
         shape(stated)
+
+
+def test_a_value_that_is_no_size_is_not_what_lacks() -> None:
+    stated = known("google/gemma-3-27b-it") | {"vision_config": {"hidden_size": "wide"}}
+    assert lacking(stated) == ("", ())
+
+
+def test_a_few_facts_are_no_description() -> None:
+    assert lacking({"architectures": ["Qwen3MoeForCausalLM"], "num_attention_heads": 32}) == ("", ())
 
 
 def test_null_says_that_there_is_none() -> None:
