@@ -53,6 +53,8 @@ class Flag(Struct, frozen=True):
     """The engine's own words where it warns of this flag."""
     env: str | None = None
     """The variable that says the same."""
+    bounds: Mapping[str, float] = {}
+    """What the engine's own class asks of the number: ge, gt, le, lt. The parser takes any."""
 
     @property
     def spellings(self) -> tuple[str, ...]:

@@ -210,6 +210,8 @@ class Ledger(Struct, frozen=True):
     fraction: float | None = None
     kv_bytes_per_request: int | None = None
     """Of one request of `context`, on the tightest rank."""
+    limit: str | None = None
+    """The flag among `engine_args` for which one request finds no room, and not for what the card has."""
     pinned: bool = False
     """The pool has a size of its own, whatever else is left."""
     notes: tuple[str, ...] = ()

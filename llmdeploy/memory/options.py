@@ -62,8 +62,8 @@ class Said(Struct, frozen=True):
 
     def real(self, name: str) -> float | None:
         value = self.value(name)
-        good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _MOST
-        return float(value) if good else None
+        good = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+        return min(float(value), float(_MOST)) if good else None
 
     def word(self, name: str) -> str | None:
         """Return a word, unless it leaves the choice to the engine."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Note, Path
+from llmdeploy.engines.base import argument
 from llmdeploy.memory import Ledger, Rank, Verdict
 from llmdeploy.memory.sizes import figure, size
 from llmdeploy.memory.verdict import error_gib
@@ -19,6 +20,8 @@ Ways = Callable[[Context, str], list[str]]
 """Finds what would do instead, as texts; worth it only where somebody reads them."""
 
 _GIB = 1 << 30
+_OF_A_STEP = ("prefill", "reserve")
+"""Rules of ledgers whose reason is how long a step is."""
 
 
 def findings(
@@ -60,20 +63,16 @@ def _unsolved(context: Context, name: str, ledger: Ledger | None) -> Iterator[Di
 def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None) -> Diagnostic:
     model, pool = context.spec.models[name], context.pools[pool_of(context.spec, name) or ""]
     rank = min(ledger.ranks, key=lambda rank: rank.kv_gib)
-    usable, path = ledger.usable_gib or 0.0, ("models", name, "gpus")
+    usable, path = ledger.usable_gib or 0.0, _line(name, model, ledger)
     each = "" if len(ledger.ranks) <= 1 else " of each GPU"
     if ledger.reason is not None:
         why = ledger.reason.partition(": ")[2]
-        if _loads(ledger):
-            path = ("models", name, "quantization")
-        elif model.memory_fraction is not None:
-            path = ("models", name, "memory_fraction")
     elif rank.weights_gib > usable:
         offers = f"{_place(model, pool)} offers {size(usable)}" if usable > 0 else "nothing is left to it"
         why = f"its weights alone take {size(rank.weights_gib)}{each}, {offers}"
     else:
         why = f"one request of {ledger.context} tokens needs {size(_needs(ledger, rank))} of KV cache{each}, {_left(rank)}"
-        if model.context not in (None, AUTO):
+        if ledger.limit is None and model.context not in (None, AUTO):
             path = ("models", name, "context")
     solved = "" if _loads(ledger) else _solved_for(model, ledger)
     message = f"`{name}` does not fit, by {size(lacks(ledger))}: {why}{solved}"
@@ -89,6 +88,21 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
 def _loads(ledger: Ledger) -> bool:
     """Tell whether it is only too large while it is loaded."""
     return (ledger.reason or "").startswith("loading: ")
+
+
+def _line(name: str, model: Model, ledger: Ledger) -> Path:
+    """Return the line that asks for what is not there: a quantization that is done on the card, a pool of its own size, a step or a share."""
+    if _loads(ledger):
+        return ("models", name, "quantization")
+    asked = next((key for key in model.engine_args if argument(key) == ledger.limit), None)
+    if asked is not None:
+        return ("models", name, "engine_args", asked)
+    rule = (ledger.reason or "").partition(": ")[0]
+    if rule in _OF_A_STEP and model.batch_tokens is not None:
+        return ("models", name, "batch_tokens")
+    if ledger.reason is not None and model.memory_fraction is not None:
+        return ("models", name, "memory_fraction")
+    return ("models", name, "gpus")
 
 
 def _measured(context: Context, ledger: Ledger) -> Iterator[Note]:
@@ -177,7 +191,8 @@ def _tight(context: Context, name: str, ledger: Ledger, ways: Ways | None) -> Di
         message = f"`{name}` may lack {size(-spare)} for {length}, by terms that are estimated"
     help = _remedy(context, name, ways)
     help = f"leave more room: {help}" if help else _larger(pool)
-    return Diagnostic("LD519", message, ("models", name, "gpus"), help, tuple(_measured(context, ledger)))
+    path = _line(name, context.spec.models[name], ledger)
+    return Diagnostic("LD519", message, path, help, tuple(_measured(context, ledger)))
 
 
 def _more_than_fit(context: Context, name: str, ledger: Ledger) -> Iterator[Diagnostic]:
@@ -186,10 +201,10 @@ def _more_than_fit(context: Context, name: str, ledger: Ledger) -> Iterator[Diag
     at_once, fit = model.concurrency, ledger.requests_at_context
     if model.context == AUTO or at_once in (None, AUTO) or fit is None or at_once is None:
         return
-    if at_once > fit:
+    # One that is tight may hold a little less than one, as has been said.
+    if at_once > (full := max(int(fit), 1)):
         path: Path = ("models", name, "concurrency")
-        # One that is tight may hold a little less than one.
-        full, whose = max(int(fit), 1), "" if model.context else " (the model's own maximum)"
+        whose = "" if model.context else " (the model's own maximum)"
         message = (
             f"{at_once} requests of {ledger.context} tokens{whose} are more than the KV cache holds: "
             f"{int(fit)} fit at full length ({ledger.kv_tokens} tokens in all)"

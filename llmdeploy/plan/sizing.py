@@ -73,7 +73,8 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
     pins = {
         setting: value
         for setting, value in taken.items()
-        if found.verdict is not Verdict.NO  # nothing that does not run is worth keeping
+        # Nothing that does not run is worth keeping, but for what llm.yaml states in other words.
+        if (found.verdict is not Verdict.NO or (setting == _STATIC and asked.card_fraction is not None))
         and setting in _PINNED
         and setting not in solved
         and values.get(setting) != value

@@ -9,6 +9,7 @@ from llmdeploy.plan.settings import settings_of
 from llmdeploy.plan.sizing import equation, longest, question
 from llmdeploy.plan.trial import WORTH_SAYING, Changes, Trial, room
 from llmdeploy.plan.values import CPU_FRACTION
+from llmdeploy.plan.ways_back import another_pool, left_out
 from llmdeploy.plan.ways_beside import larger_share, less_on_a_node, more_of_a_node, whole_cards
 from llmdeploy.plan.ways_of_cards import larger_cards
 from llmdeploy.plan.ways_of_splits import more_gpus, same_gpus
@@ -29,17 +30,19 @@ _SEQUENCES = (512, 256, 128, 64, 32, 16, 8, 4, 2, 1)
 def ways_out(context: Context, name: str) -> list[str]:
     """Return what to write instead, each by itself enough: it compiles without error or new warning, and fits."""
     trial = Trial(context, name)
+    back = [*another_pool(trial), *left_out(trial)]
     usual = list(_fraction(trial))
     shorter, rest = list(_shorter(trial)), list(_as_long(trial, usual))
     if trial.pool.is_cpu:
-        return [*shorter, *rest, *(() if shorter or rest else less_on_a_node(trial)), *more_of_a_node(trial)]
+        node = () if back or shorter or rest else less_on_a_node(trial)
+        return [*back, *shorter, *rest, *node, *more_of_a_node(trial)]
     if trial.model.gpus.share is not None:
         rest += whole_cards(trial)
     else:
         rest += [*same_gpus(trial), *more_gpus(trial), *(() if usual else _most_of_the_card(trial))]
-    if all(_BEYOND in way for way in rest):
+    if not back and all(_BEYOND in way for way in rest):
         rest += larger_cards(trial, more=not rest)
-    return [*shorter, *rest]
+    return [*back, *shorter, *rest]
 
 
 def _as_long(trial: Trial, usual: list[str]) -> Iterator[str]:

@@ -42,6 +42,7 @@ def outputs() -> dict[str, str]:
         "catalog/gated.json": as_list(checked("gated", read("gated.yaml"))),
         "catalog/meanings.json": as_list(checked("meanings", meanings())),
         "catalog/flag_changes.json": as_list(checked("flag_changes", flag_changes())),
+        "catalog/flag_bounds.json": as_list(checked("flag_bounds", flag_bounds())),
         "catalog/telling_defaults.json": as_list(checked("telling_defaults", telling_defaults())),
         "catalog/behaviours.json": as_list(checked("behaviours", behaviours())),
         "catalog/framework.json": as_list(checked("framework", framework())),
@@ -252,6 +253,20 @@ def flag_changes() -> list[Row]:
         row["name"] = row.pop("flag", None) or row.pop("env")
         row["source"] = sources.get(row["source"], row["source"]).format_map(row)
     return rows
+
+
+def flag_bounds() -> list[Row]:
+    file = read("flag_bounds.yaml")
+    return [
+        {
+            "engine": engine,
+            "name": row.pop("flag", None) or row.pop("env"),
+            **row,
+            "source": file["sources"][row["source"]],
+        }
+        for engine, rows in file["bounds"].items()
+        for row in rows
+    ]
 
 
 def course_table() -> list[Row]:

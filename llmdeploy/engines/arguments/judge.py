@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from llmdeploy.catalog.flags import Flag
 from llmdeploy.diagnostics import Diagnostic, Path, Place
-from llmdeploy.engines.arguments import changes, fields, registries, unknown, values
+from llmdeploy.engines.arguments import bounds, changes, fields, registries, unknown, values
 from llmdeploy.engines.arguments.parser import Parser, owned
 from llmdeploy.engines.arguments.spelling import Spelled, bare, is_name, split
 from llmdeploy.engines.base import Settings
@@ -113,6 +113,17 @@ def _findings(
         yield old
     if found is None and not argument.field:
         yield from registries.check(value, key, flag, path, settings, parser)
+    if fault is None:
+        yield from _out_of_bounds(argument, settings, parser)
+
+
+def _out_of_bounds(argument: Argument, settings: Settings, parser: Parser) -> Iterator[Diagnostic]:
+    value, flag = argument.value, argument.spelled.flag
+    beside = bounds.Beside(settings.vendor, settings.engine_args)
+    for field, fault in bounds.faults(value, flag, beside, parser, argument.field):
+        inside = bool(field) and not argument.field
+        name, path = (f"{argument.key}.{field}", (*argument.path, field)) if inside else (argument.key, argument.path)
+        yield Diagnostic("LD319", f"`{name}` {fault.text}", path, fault.help)
 
 
 def _said(argument: Argument, table: Table) -> Any:

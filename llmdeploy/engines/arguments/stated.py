@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from llmdeploy.catalog.flags import Flag
+from llmdeploy.engines.arguments.bounds import Beside, faults
 from llmdeploy.engines.arguments.parser import Parser, parser_of
 from llmdeploy.engines.arguments.spelling import bare, split
 from llmdeploy.engines.arguments.values import text_of
@@ -21,13 +22,13 @@ def said(question: Question, package: str) -> Said:
     """Return what a question states, by full names: flags without dashes, variables in capitals.
 
     A switch that is given by its opposite is false; what stands behind dots is one mapping again. What the engine does not
-    have goes by the name that it was given by.
+    have goes by the name that it was given by. What the engine refuses says nothing: it is told where it stands (LD319).
     """
     found: dict[str, Stated] = {}
     if question.options:
-        parser = _parser(package, question.version)
+        parser, beside = _parser(package, question.version), Beside(question.card.vendor, question.options)
         for key, value in question.options.items():
-            _add(found, key, value, parser)
+            _add(found, key, value, parser, beside)
     found |= {name: Stated(text) for name, text in (question.env or {}).items()}
     return Said(found)
 
@@ -38,10 +39,12 @@ def _parser(package: str, version: str | None) -> Parser | None:
     return parser_of(table, version or table.versions[0])
 
 
-def _add(found: dict[str, Stated], key: str, value: Any, parser: Parser | None) -> None:
+def _add(
+    found: dict[str, Stated], key: str, value: Any, parser: Parser | None, beside: Beside
+) -> None:
     spelling, field = split(key)
     spelled = (parser.find(spelling) or parser.find(spelling.lower())) if parser else None
-    if spelled is None:
+    if spelled is None or parser is None:
         _guess(found, bare(spelling), field, value)
         return
     flag, name = spelled.flag, bare(spelled.flag.name)
@@ -50,6 +53,8 @@ def _add(found: dict[str, Stated], key: str, value: Any, parser: Parser | None) 
     if spelled.negated:
         value = not value if isinstance(value, bool) else value
     value = _json(value) if flag.type == "json" else _number(value, flag, parser)
+    if any(faults(value, flag, beside, parser, field)):
+        return
     if field:
         before = found[name].value if name in found else {}
         found[name] = Stated(_with(before, field, _json(value)))

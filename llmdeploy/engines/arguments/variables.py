@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from llmdeploy.catalog.flag_changes import all_changes, change
 from llmdeploy.diagnostics import Diagnostic, Note, Path, Place
 from llmdeploy.diagnostics.suggest import closest, question
+from llmdeploy.engines.arguments import bounds
 from llmdeploy.engines.arguments.changes import removal, source
 from llmdeploy.engines.arguments.parser import Parser, parser_of
 from llmdeploy.engines.arguments.values import fault
@@ -30,12 +31,14 @@ def check(settings: Settings, table: Table) -> Iterator[Diagnostic]:
             yield Diagnostic("LD306", f"`{name}` is decided by llmdeploy", path, table.owned_env[name], notes)
         elif table.engine_args == "environment":
             if (parser := parser_of(table, settings.version)) is not None:
-                yield from _as_flag(name, text, path, parser)
+                yield from _as_flag(name, text, path, settings, parser)
         elif name.startswith(table.variables) and (parser := parser_of(table, settings.version)) is not None:
             yield from _prefixed(name, path, parser)
 
 
-def _as_flag(name: str, text: str, path: Path, parser: Parser) -> Iterator[Diagnostic]:
+def _as_flag(
+    name: str, text: str, path: Path, settings: Settings, parser: Parser
+) -> Iterator[Diagnostic]:
     """Judge a variable of an engine whose flags are variables: their names have nothing in common."""
     names = {spelled.flag.env: spelled.flag for spelled in parser.known.values() if spelled.flag.env}
     if (flag := names.get(name)) is None:
@@ -45,7 +48,9 @@ def _as_flag(name: str, text: str, path: Path, parser: Parser) -> Iterator[Diagn
             yield Diagnostic("LD516", message, path, question(meant), place=Place.KEY)
         return
     value = text == "true" if flag.kind == "switch" and text in ("true", "false") else text
-    if (found := fault(value, flag, parser.numbers)) is not None:
+    beside = bounds.Beside(settings.vendor, settings.engine_args)
+    found = fault(value, flag, parser.numbers) or bounds.fault(text, flag, beside, parser)
+    if found is not None:
         yield Diagnostic("LD319", f"`{name}` {found.text}", path, found.help)
 
 

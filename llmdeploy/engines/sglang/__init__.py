@@ -71,6 +71,10 @@ class Sglang(TableEngine, frozen=True):
 
     def lower(self, settings: Settings) -> Lowered:
         lowered = super().lower(settings)
+        if settings.engine_args:
+            from llmdeploy.engines.sglang.pages import clashes  # who states none does not pay for it
+
+            lowered = replace(lowered, diagnostics=(*lowered.diagnostics, *clashes(settings)))
         # "chat:sql" is the model and its adapter; "sql" alone would be the model, without a word.
         base = settings.values.get("served_names", (settings.model,))[0]
         names = {name: f"{base}:{name}" for name in lowered.adapter_names}

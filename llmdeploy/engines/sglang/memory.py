@@ -25,9 +25,9 @@ from llmdeploy.memory.loading import held_to, peak
 from llmdeploy.memory.model import Ledger, Line, Question, Rank, Verdict
 from llmdeploy.memory.options import of_engine, traits_of
 from llmdeploy.memory.share import budget_gib, rounded
-from llmdeploy.memory.sizes import size as said
+from llmdeploy.memory.sizes import size
 from llmdeploy.memory.stage import CPU, Read, Stage, read, staged
-from llmdeploy.memory.verdict import judge
+from llmdeploy.memory.verdict import error_gib, judge
 from llmdeploy.memory.weights import GIB, Loading
 
 
@@ -90,11 +90,11 @@ def _understood(question: Question) -> tuple[Question, Own, Read]:
 
 def settle(question: Question, known: Read, own: Own = PLAIN) -> Taken:
     """Decide what llm.yaml leaves to the engine."""
-    rows, split, size = table(), question.split, question.card.memory_gib
+    rows, split, card = table(), question.split, question.card.memory_gib
     version = question.version or rows.newest
     has = set(traits(question.card, split)) - {"four"} | ({"moe"} if known.shape.moe else set())
-    has |= {f"under{limit}" for limit in (20, 35, 60, 160) if size < limit} | (
-        {"over60"} if size > 60 else set()
+    has |= {f"under{limit}" for limit in (20, 35, 60, 160) if card < limit} | (
+        {"over60"} if card > 60 else set()
     )
     has |= {
         name
@@ -157,7 +157,7 @@ def _on_host(question: Question, known: Read, taken: Taken, stages: tuple[Stage,
         margin_gib=min(rank.kv_gib for rank in ranks),
         usable_gib=node,
         ranks=tuple(ranks),
-        reason=f"memory: SGLang holds back {said(node * (1 - share))} to run in, and may take {said(node)} in all",
+        reason=f"memory: SGLang holds back {size(node * (1 - share))} to run in, and may take {size(node)} in all",
         context=taken.context,
         notes=known.notes,
     )
@@ -191,11 +191,13 @@ def padding(vocab: int, ranks: int) -> int:
 def _answer(
     question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...], storage: Storage
 ) -> Ledger:
-    share, free = fraction(question, known, taken, stages), _free(question, taken)
+    # Less than nothing is what SGLang's own rule comes to where its steps are longer than the card holds.
+    wanted, free = fraction(question, known, taken, stages), _free(question, taken)
+    share = max(wanted, 0.0)
     ranks: list[Rank] = []
     budgets: list[Budget] = []
     for stage in stages:
-        left = free * share - stage.weights_gib if question.kv_bytes is None else question.kv_bytes / GIB
+        left = free * wanted - stage.weights_gib if question.kv_bytes is None else question.kv_bytes / GIB
         budget = budget_of(question, taken, stage, storage, left)
         lines = _lines(question, known, taken, stage, free, share, budget.kv, budget.states)
         budgets.append(budget)
@@ -205,7 +207,13 @@ def _answer(
     tightest = min(budgets, key=lambda budget: budget.fits)
     tokens = min(tightest.fits, 1 << 40)
     margin = min(budget.beyond(taken.context) for budget in budgets)
-    verdict, reason = _judge(question, share, free, margin, ranks)
+    spare = margin if margin < 0 else min(budget.spare(taken.context) for budget in budgets)
+    verdict, reason = _judge(question, share, free, spare, ranks)
+    if wanted <= 0 and verdict is Verdict.NO:
+        reason = _nothing_left(question, taken, wanted, ranks)
+    capped = taken.own.most_tokens is not None and margin < 0 <= min(
+        budget.spare(taken.context) for budget in budgets
+    )
     running = _running(question, taken, tokens, [b.requests for b in budgets if b.requests is not None])
     return Ledger(
         verdict,
@@ -221,17 +229,32 @@ def _answer(
         batch_tokens=taken.batch_tokens,
         fraction=round(share, 4),
         kv_bytes_per_request=int(tightest.tokens.each * taken.context),
+        limit="max-total-tokens" if capped else None,
         reason=reason,
         notes=(*known.notes, *taken.own.notes, *_cut(taken)),
     )
 
 
+def _nothing_left(question: Question, taken: Taken, share: float, ranks: list[Rank]) -> str:
+    """Say what takes all that weights and cache could have: what a run needs, or what SGLang holds back for it."""
+    card, stated = question.card.memory_gib, question.card_fraction
+    if stated is None:
+        back = size((1 - share) * card)
+        return f"reserve: SGLang holds back {back} to run steps of {taken.batch_tokens} tokens, and {size(card)} are there"
+    outside = size(max(_outside(rank) for rank in ranks))
+    return f"reserve: activations, graphs and CUDA take {outside}, and {stated:g} of the card is {size(stated * card)}"
+
+
+def _outside(rank: Rank) -> float:
+    return rank.activation_gib + rank.nontorch_gib + rank.cuda_graphs_gib
+
+
 def _cut(taken: Taken) -> tuple[str, ...]:
-    """Source: SGLang 0.5.23, srt/managers/tp_worker.py, max_req_len."""
+    """Source: SGLang 0.5.23, srt/managers/tp_worker.py, get_worker_info: it starts, and warns."""
     most = taken.own.most_tokens
     if most is None or most >= taken.context:
         return ()
-    return (f"no request has more than {most} tokens: `max-total-tokens` is less than the context",)
+    return (f"SGLang starts, and refuses or cuts requests of more than {most} tokens (`max-total-tokens`)",)
 
 
 def _running(question: Question, taken: Taken, tokens: int, requests: list[int]) -> int:
@@ -243,14 +266,22 @@ def _running(question: Question, taken: Taken, tokens: int, requests: list[int])
 def _judge(
     question: Question, share: float, free: float, margin: float, ranks: list[Rank]
 ) -> tuple[Verdict, str | None]:
-    """What runs outside the share must find room there; it is estimated, so that too little is TIGHT."""
-    verdict = judge(margin, question.card.memory_gib, question.card.vendor)
-    lacking = max(rank.activation_gib + rank.cuda_graphs_gib for rank in ranks) - free * (1 - share)
-    if verdict is not Verdict.FITS or lacking <= 0:
+    """What runs outside the share must find room there; it is estimated, so that too little is TIGHT.
+
+    A share of SGLang's own, and one of a card that others have parts of, have their reserve for it already.
+    """
+    card, vendor = question.card.memory_gib, question.card.vendor
+    verdict = judge(margin, card, vendor)
+    outside = max(rank.activation_gib + rank.cuda_graphs_gib for rank in ranks)
+    left, error = free * (1 - share), 0.0 if question.card_fraction is None else error_gib(card, vendor)
+    if verdict is not Verdict.FITS or left >= outside + error:
         return verdict, None
+    if left < outside:
+        more = size(outside - left)
+        return Verdict.TIGHT, f"outside: activations and graphs need {more} more than mem_fraction_static leaves"
     return (
         Verdict.TIGHT,
-        f"outside: activations and graphs need {said(lacking)} more than mem_fraction_static leaves",
+        f"outside: activations and graphs take {size(outside)} of the {size(left)} that mem_fraction_static leaves; this estimate may be wrong by {size(error)}",
     )
 
 
@@ -283,6 +314,8 @@ def _lines(
     if states:
         lines.append(Line("kv", states, "Mamba Cache: the states of running requests"))
     rule = f"KV Cache: {share:.3f} of the {free:.2f} GiB that are free before loading, less the weights"
+    if question.card_fraction is not None:
+        rule += f" ({question.card_fraction:g} of the card, less what stands outside)"
     if taken.own.most_tokens is not None:
         rule += f", and no more than {taken.own.most_tokens} tokens, as `max-total-tokens` says"
     return (*lines, Line("kv", kv, rule))
@@ -308,11 +341,12 @@ def _rank(stage: Stage, rank: int, lines: tuple[Line, ...], kv: float) -> Rank:
 def of_the_card(question: Question) -> float | None:
     """Return mem_fraction_static for what everything together may take of a card, None where that is not known.
 
-    Its share is of weights and KV cache alone, and of what is free: what stands outside of it is taken off first.
+    Its share is of weights and KV cache alone, and of what is free: what stands outside of it is taken off first, which may
+    leave less than nothing.
     """
     found = memory(replace(question, card_fraction=None, share=None))
     if found.usable_gib is None or not found.ranks or question.card_fraction is None:
         return None
-    outside = max(rank.activation_gib + rank.nontorch_gib + rank.cuda_graphs_gib for rank in found.ranks)
+    outside = max(map(_outside, found.ranks))
     share = (question.card.memory_gib * question.card_fraction - outside) / found.usable_gib
-    return max(0.01, floor(share * 1000) / 1000)
+    return floor(share * 1000) / 1000

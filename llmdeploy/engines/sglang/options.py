@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
+from llmdeploy.engines.sglang.pages import fits
 from llmdeploy.memory.model import Question
 from llmdeploy.memory.options import Said, wholes
 from llmdeploy.memory.overrides import note, overridden, stated
@@ -38,7 +39,6 @@ class Own(Struct, frozen=True):
 
 PLAIN = Own()
 
-
 def applied(question: Question, said: Said) -> tuple[Question, Own]:
     """Return the question with what `engine_args` say in its own words, and the rest."""
     changes = stated(question.options)
@@ -51,7 +51,7 @@ def applied(question: Question, said: Said) -> tuple[Question, Own]:
         graph_batch=_graph_batch(said),
         prefill_graphs=not (said.on("disable-prefill-cuda-graph") or said.on("disable-piecewise-cuda-graph")),
         most_tokens=said.whole("max-total-tokens") or question.kv_tokens,
-        page=said.whole("page-size") or question.block_size or 1,
+        page=_page(said, question.batch_tokens) or question.block_size or 1,
         window_ratio=said.real("swa-full-tokens-ratio"),
         whole_windows=said.on("disable-hybrid-swa-memory"),
         state_ratio=said.real("mamba-full-memory-ratio"),
@@ -61,6 +61,12 @@ def applied(question: Question, said: Said) -> tuple[Question, Own]:
         notes=note(changes),
     )
     return changed, own
+
+
+def _page(said: Said, step: int | None) -> int | None:
+    """Return what is stated, unless SGLang refuses it, as is said where it stands."""
+    page = said.whole("page-size")
+    return page if page and fits(page, step) else None
 
 
 def _graph_batch(said: Said) -> int | None:

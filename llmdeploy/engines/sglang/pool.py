@@ -84,9 +84,16 @@ class Budget(Struct, frozen=True):
         return most // self.own.page * self.own.page
 
     def beyond(self, context: int) -> float:
-        """Return the GiB that are left beside one request. SGLang starts with fewer tokens than that, where they are stated."""
-        most = context if self.own.most_tokens is None else min(context, self.own.most_tokens)
-        return self.offered - self.tokens.each * most / GIB
+        """Return the GiB of the pool that are left beside one request, which has whole pages."""
+        return self.kv - self.of_one(context)
+
+    def spare(self, context: int) -> float:
+        """Return the same, were no most tokens stated: they are no estimate, and what memory offers is one."""
+        return self.offered - self.of_one(context)
+
+    def of_one(self, context: int) -> float:
+        pages = -(-context // self.own.page)
+        return self.tokens.each * pages * self.own.page / GIB
 
 
 def budget_of(question: Question, taken: Taken, stage: Stage, storage: Storage, left: float) -> Budget:

@@ -16,7 +16,7 @@ from llmdeploy.catalog.versions import within
 from llmdeploy.engines.vllm import host
 from llmdeploy.engines.vllm.offload import offloaded
 from llmdeploy.engines.vllm.options import PLAIN, Own, applied
-from llmdeploy.engines.vllm.pool import has_pinned, held, pinned, usable
+from llmdeploy.engines.vllm.pool import has_pinned, held, limit, pinned, usable
 from llmdeploy.engines.vllm.profile import activation, graphs
 from llmdeploy.engines.vllm.tower import kind
 from llmdeploy.memory.cards import traits
@@ -264,6 +264,7 @@ def _answer(
         requests_at_context=at_once,
         max_sequences=min(taken.concurrency, blocks // max(pool.blocks_of(1, 1), 1)),
         bytes_per_token=int(pool.bytes_per_token),
+        limit=None if on_host else limit(question, taken, ranks, margin),
         reason=refusal,
         context=taken.context,
         concurrency=taken.concurrency,

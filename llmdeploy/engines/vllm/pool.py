@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from llmdeploy.engines.vllm.memory import Taken
 
 
+BLOCKS = "num-gpu-blocks-override"
+
+
 def pinned(question: Question, taken: Taken, stage: Stage) -> Line | None:
     """Return the pool of a stage that has a size of its own, whatever the share leaves.
 
@@ -26,7 +29,7 @@ def pinned(question: Question, taken: Taken, stage: Stage) -> Line | None:
     blocks = taken.own.blocks
     if blocks is not None:
         size = blocks * stage.pool.bytes_per_block / GIB
-        return Line("kv", size, f"{blocks} blocks, as `num-gpu-blocks-override` says, whatever the share")
+        return Line("kv", size, f"{blocks} blocks, as `{BLOCKS}` says, whatever the share")
     if question.kv_bytes is not None:
         on_host = question.card.vendor == CPU
         rule = "that --kv-cache-memory-bytes pins" if on_host else "that `kv_bytes` pins, whatever the share"
@@ -45,7 +48,22 @@ def usable(question: Question, taken: Taken, ranks: list[Rank]) -> float:
         return question.card.memory_gib
     if not has_pinned(question, taken):
         return question.card.memory_gib * taken.fraction
-    return max(rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib for rank in ranks)
+    return max(_beside(rank) + rank.kv_gib for rank in ranks)
+
+
+def _beside(rank: Rank) -> float:
+    return rank.weights_gib + rank.activation_gib + rank.nontorch_gib
+
+
+def _free(question: Question, taken: Taken) -> float:
+    """Return what is free before vLLM starts."""
+    return question.card.memory_gib - taken.value("context") - question.used_gib
+
+
+def limit(question: Question, taken: Taken, ranks: list[Rank], margin: float) -> str | None:
+    """Name the flag that makes a pool too small for one request, or too large for a card that holds all beside it."""
+    room = _free(question, taken) - max(_beside(rank) for rank in ranks)
+    return BLOCKS if taken.own.blocks is not None and margin < 0 <= room else None
 
 
 def held(
@@ -64,16 +82,13 @@ def _held(
     question: Question, taken: Taken, ranks: list[Rank], margin: float
 ) -> tuple[float, str | None, float]:
     """Return the margin, what stands against it, and what is left of the card."""
-    free = question.card.memory_gib - taken.value("context") - question.used_gib
-    room = margin
+    free, room = _free(question, taken), margin
     if has_pinned(question, taken):
-        taking = max(
-            rank.weights_gib + rank.activation_gib + rank.nontorch_gib + rank.kv_gib for rank in ranks
-        )
+        taking = max(_beside(rank) + rank.kv_gib for rank in ranks)
         room = free - taking
         margin = min(margin, room)
         if taken.own.blocks is not None and taking > free:
-            asked = "the pool that `num-gpu-blocks-override` asks for"
+            asked = f"the pool that `{BLOCKS}` asks for"
             reason = f"memory: {asked} and all beside it take {size(taking)}, and {size(free)} are free"
             return room, reason, room
     requested = question.card.memory_gib * taken.fraction

@@ -7,11 +7,12 @@ UNPACKED has the sources of another release, which are imported with the package
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, get_args
 
 from answers import stdout_alone
@@ -64,6 +65,33 @@ def find(homes: Iterable[str]) -> Any:
     raise SystemExit(f"in none of {', '.join(homes)}")
 
 
+def bounds(parser: argparse.ArgumentParser) -> dict[str, dict[str, float]]:
+    """What each number may be, by the field of the class that the group of its flag is named after.
+
+    The parser takes any number; pydantic refuses one out of bounds when the class is made.
+    """
+    found: dict[str, dict[str, float]] = {}
+    homes = importlib.import_module("vllm.config")
+    for group in parser._action_groups:
+        fields = dict(_fields(getattr(homes, group.title or "", None)))
+        for action in group._group_actions:
+            limits = {
+                word: getattr(limit, word)
+                for limit in fields.get(action.dest, ())
+                for word in ("ge", "gt", "le", "lt")
+                if hasattr(limit, word)
+            }
+            found |= dict.fromkeys(action.option_strings, limits) if limits else {}
+    return found
+
+
+def _fields(config: Any) -> Iterator[tuple[str, Any]]:
+    """Each field with what holds it; OffloadConfig has classes of its own within."""
+    for name, field in getattr(config, "__pydantic_fields__", {}).items():
+        yield from _fields(field.annotation)
+        yield name, field.metadata
+
+
 def main() -> None:
     stand_in(sys.argv[1:])
     # vLLM reads the help texts, which are comments in its source, only for one who asks for them.
@@ -71,10 +99,14 @@ def main() -> None:
     answers = stdout_alone()
     parser_class = find(("vllm.utils.argparse_utils:FlexibleArgumentParser",))
     parser = find(PARSER)(parser_class(prog="vllm serve"))
+    flags, limits = records(parser), bounds(parser)
     json.dump(
         {
             "version": find(("vllm.version:__version__",)).partition("+")[0],
-            "flags": records(parser),
+            "flags": {
+                name: row | ({"bounds": limits[name]} if name in limits else {})
+                for name, row in flags.items()
+            },
             "registries": {name: sorted(read(find(homes))) for name, (homes, read) in REGISTRIES.items()},
         },
         answers,
