@@ -65,6 +65,8 @@ class Setting(Struct, frozen=True):
     aliases: tuple[str, ...] = ()
     since: str | None = None
     until: str | None = None
+    instead: str | None = None
+    """The field that this follows from, where it has none of its own."""
 
     @property
     def spelled(self) -> tuple[str | None, ...]:
@@ -73,7 +75,8 @@ class Setting(Struct, frozen=True):
 
     @property
     def use(self) -> str:
-        return f"use `{field_of(self.name)}`"
+        """Say what a user states instead."""
+        return f"use `{self.instead or field_of(self.name)}`"
 
     def spellings(self, vendor: str) -> Mapping[str, str]:
         """Return the engine's word for each value that it takes on this vendor's hardware."""

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 
 from llmdeploy.checks.context import Context
 from llmdeploy.diagnostics import Diagnostic, Note, Path
-from llmdeploy.engines.base import argument
 from llmdeploy.memory import Ledger, Rank, Verdict
 from llmdeploy.memory.sizes import figure, size
 from llmdeploy.memory.verdict import error_gib
 from llmdeploy.plan.hardware import Hardware, graphs
 from llmdeploy.plan.placement import host_memory, pool_of
-from llmdeploy.plan.sizing import impossible
+from llmdeploy.plan.sizing import impossible, stated_as
 from llmdeploy.spec.model import Model
 from llmdeploy.spec.types import AUTO
 
@@ -94,8 +93,7 @@ def _line(name: str, model: Model, ledger: Ledger) -> Path:
     """Return the line that asks for what is not there: a quantization that is done on the card, a pool of its own size, a step or a share."""
     if _loads(ledger):
         return ("models", name, "quantization")
-    asked = next((key for key in model.engine_args if argument(key) == ledger.limit), None)
-    if asked is not None:
+    if (asked := stated_as(model, ledger.limit)) is not None:
         return ("models", name, "engine_args", asked)
     rule = (ledger.reason or "").partition(": ")[0]
     if rule in _OF_A_STEP and model.batch_tokens is not None:

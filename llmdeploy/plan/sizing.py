@@ -13,12 +13,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy.checks.context import Context
-from llmdeploy.engines.base import calibration_of
+from llmdeploy.engines.base import argument, calibration_of
 from llmdeploy.memory import Adapters, Card, Drafter, Ledger, Question, Split, Verdict
 from llmdeploy.plan.hardware import Hardware
 from llmdeploy.plan.model import Why
 from llmdeploy.plan.placement import host_memory, pool_of
 from llmdeploy.plan.quantization import Problem, choose
+from llmdeploy.spec.model import Model
 from llmdeploy.spec.types import AUTO
 
 _TOGETHER = 8
@@ -89,6 +90,11 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
     if _STATIC in pins:
         pins["memory_fraction"] = None  # said by the other
     return Sized(found, {**_unsolved(values), **solved, **pins}, tuple(why))
+
+
+def stated_as(model: Model, flag: str | None) -> str | None:
+    """Return the key of `engine_args` that gives a flag."""
+    return next((key for key in model.engine_args if argument(key) == flag), None)
 
 
 def impossible(context: Context, name: str, pool: Hardware) -> str | None:

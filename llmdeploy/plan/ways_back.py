@@ -6,12 +6,10 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from llmdeploy.engines.base import argument
-from llmdeploy.memory import Ledger, Verdict
 from llmdeploy.memory import Verdict
 from llmdeploy.memory.overrides import FLAGS
 from llmdeploy.plan.settings import settings_of
-from llmdeploy.plan.sizing import equation, question
+from llmdeploy.plan.sizing import equation, question, stated_as
 from llmdeploy.plan.trial import Trial, room
 
 _MOST = 40
@@ -19,10 +17,12 @@ _MOST = 40
 
 
 def another_pool(trial: Trial) -> Iterator[str]:
-    """Give a pool whose size is stated the fewest tokens or blocks that hold one request."""
+    """Give a pool whose size is stated the fewest tokens or blocks that hold one request.
+
+    Of one that is too large for the card a ledger has a reason, and it is best left out.
+    """
     values, _, ledger = settings_of(trial.context, trial.name, {})
-    limit = ledger.limit if ledger is not None else None
-    key = next((each for each in trial.model.engine_args if argument(each) == limit), None)
+    key = stated_as(trial.model, ledger.limit) if ledger is not None and ledger.reason is None else None
     asked = question(trial.context, trial.name, dict(values.values), trial.pool)
     if key is None or asked is None:
         return
@@ -48,7 +48,7 @@ def left_out(trial: Trial) -> Iterator[str]:
     given = trial.model.engine_args
     for key in given:
         rest = {each: value for each, value in given.items() if each != key}
-        if argument(key).partition(".")[0] in FLAGS:
+        if key.lstrip("-").replace("_", "-").partition(".")[0] in FLAGS:
             continue
         if (ledger := trial.fits({"engine_args": rest})) is not None:
             yield f"leave `{key}` out{room(ledger)}"

@@ -29,7 +29,7 @@ class Limits(Struct, frozen=True):
     gt: float | None = None
     le: float | None = None
     lt: float | None = None
-    multiple: int | None = None
+    multiple: float | None = None
 
     def hold(self, number: float) -> bool:
         """Tell whether they hold. Of what is no number none does."""
@@ -47,7 +47,7 @@ class Limits(Struct, frozen=True):
         if least is not None and self.le is not None:
             return f"{least:g} to {self.le:g}"
         if self.multiple is not None:
-            return f"a multiple of {self.multiple}"
+            return f"a multiple of {self.multiple:g}"
         said = []
         if least is not None:
             said.append(f"{least:g} or more")
@@ -70,7 +70,9 @@ def fault(value: Any, flag: Flag, beside: Beside, parser: Parser, field: str = "
     return None
 
 
-def faults(value: Any, flag: Flag, beside: Beside, parser: Parser, field: str = "") -> Iterator[tuple[str, Fault]]:
+def faults(
+    value: Any, flag: Flag, beside: Beside, parser: Parser, field: str = ""
+) -> Iterator[tuple[str, Fault]]:
     """Yield what is wrong with a flag's value, or with the fields of its JSON, each by its name behind a dot."""
     named = value.items() if isinstance(value, Mapping) and not field else [(field, value)]
     for name, inner in named:

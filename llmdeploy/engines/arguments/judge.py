@@ -122,7 +122,9 @@ def _out_of_bounds(argument: Argument, settings: Settings, parser: Parser) -> It
     beside = bounds.Beside(settings.vendor, settings.engine_args)
     for field, fault in bounds.faults(value, flag, beside, parser, argument.field):
         inside = bool(field) and not argument.field
-        name, path = (f"{argument.key}.{field}", (*argument.path, field)) if inside else (argument.key, argument.path)
+        name, path = (
+            (f"{argument.key}.{field}", (*argument.path, field)) if inside else (argument.key, argument.path)
+        )
         yield Diagnostic("LD319", f"`{name}` {fault.text}", path, fault.help)
 
 

@@ -39,9 +39,7 @@ def _parser(package: str, version: str | None) -> Parser | None:
     return parser_of(table, version or table.versions[0])
 
 
-def _add(
-    found: dict[str, Stated], key: str, value: Any, parser: Parser | None, beside: Beside
-) -> None:
+def _add(found: dict[str, Stated], key: str, value: Any, parser: Parser | None, beside: Beside) -> None:
     spelling, field = split(key)
     spelled = (parser.find(spelling) or parser.find(spelling.lower())) if parser else None
     if spelled is None or parser is None:

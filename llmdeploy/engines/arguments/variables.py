@@ -36,9 +36,7 @@ def check(settings: Settings, table: Table) -> Iterator[Diagnostic]:
             yield from _prefixed(name, path, parser)
 
 
-def _as_flag(
-    name: str, text: str, path: Path, settings: Settings, parser: Parser
-) -> Iterator[Diagnostic]:
+def _as_flag(name: str, text: str, path: Path, settings: Settings, parser: Parser) -> Iterator[Diagnostic]:
     """Judge a variable of an engine whose flags are variables: their names have nothing in common."""
     names = {spelled.flag.env: spelled.flag for spelled in parser.known.values() if spelled.flag.env}
     if (flag := names.get(name)) is None:

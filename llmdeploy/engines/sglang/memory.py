@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy.engines.sglang.fraction import own_share
+from llmdeploy.engines.sglang.judgement import judged, nothing_left, outside
 from llmdeploy.engines.sglang.options import PLAIN, Own, applied
 from llmdeploy.engines.sglang.pool import Budget, budget_of, storage_of
 from llmdeploy.memory.cards import traits
@@ -27,7 +28,6 @@ from llmdeploy.memory.options import of_engine, traits_of
 from llmdeploy.memory.share import budget_gib, rounded
 from llmdeploy.memory.sizes import size
 from llmdeploy.memory.stage import CPU, Read, Stage, read, staged
-from llmdeploy.memory.verdict import error_gib, judge
 from llmdeploy.memory.weights import GIB, Loading
 
 
@@ -101,7 +101,7 @@ def settle(question: Question, known: Read, own: Own = PLAIN) -> Taken:
         for name, many in (("two", 2), ("four", 4), ("eight", 8), ("sixteen", 16))
         if split.tensor >= many
     }
-    context = question.context or known.shape.max_context
+    context = question.context or _longest(known.shape.max_context, own)
     if context is None:
         raise UnmodelledError("config", "config.json states no context, and neither does the question")
     batch = question.batch_tokens or rows.whole("batch_tokens", version, has)
@@ -109,6 +109,15 @@ def settle(question: Question, known: Read, own: Own = PLAIN) -> Taken:
     # What is stated stands, whatever runs at once (handle_gpu_memory_settings).
     graphs = min(graphs, question.concurrency or graphs) if own.graph_batch is None else own.graph_batch
     return Taken(version, context, batch, 0 if question.eager else graphs, frozenset(has), rows, own)
+
+
+def _longest(maximum: int | None, own: Own) -> int | None:
+    """Return what a request may have where nothing is asked for: no more than a pool whose size is stated.
+
+    Source: SGLang 0.5.23, srt/managers/tp_worker.py, get_worker_info.
+    """
+    most = None if own.most_tokens is None else own.most_tokens // own.page * own.page
+    return maximum if maximum is None or not most else min(maximum, most)
 
 
 def fraction(question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...]) -> float:
@@ -208,9 +217,11 @@ def _answer(
     tokens = min(tightest.fits, 1 << 40)
     margin = min(budget.beyond(taken.context) for budget in budgets)
     spare = margin if margin < 0 else min(budget.spare(taken.context) for budget in budgets)
-    verdict, reason = _judge(question, share, free, spare, ranks)
+    verdict, reason = judged(question, share, free, spare, ranks)
     if wanted <= 0 and verdict is Verdict.NO:
-        reason = _nothing_left(question, taken, wanted, ranks)
+        reason = nothing_left(question, taken.batch_tokens, wanted, ranks)
+    # Not an error of SGLang's: it warns, and refuses or cuts what is longer (srt/managers/tp_worker.py, get_worker_info). But
+    # that is what it warns of, too, where memory holds no more.
     capped = taken.own.most_tokens is not None and margin < 0 <= min(
         budget.spare(taken.context) for budget in budgets
     )
@@ -231,58 +242,24 @@ def _answer(
         kv_bytes_per_request=int(tightest.tokens.each * taken.context),
         limit="max-total-tokens" if capped else None,
         reason=reason,
-        notes=(*known.notes, *taken.own.notes, *_cut(taken)),
+        notes=(*known.notes, *taken.own.notes, *_cut(known, taken)),
     )
 
 
-def _nothing_left(question: Question, taken: Taken, share: float, ranks: list[Rank]) -> str:
-    """Say what takes all that weights and cache could have: what a run needs, or what SGLang holds back for it."""
-    card, stated = question.card.memory_gib, question.card_fraction
-    if stated is None:
-        back = size((1 - share) * card)
-        return f"reserve: SGLang holds back {back} to run steps of {taken.batch_tokens} tokens, and {size(card)} are there"
-    outside = size(max(_outside(rank) for rank in ranks))
-    return f"reserve: activations, graphs and CUDA take {outside}, and {stated:g} of the card is {size(stated * card)}"
-
-
-def _outside(rank: Rank) -> float:
-    return rank.activation_gib + rank.nontorch_gib + rank.cuda_graphs_gib
-
-
-def _cut(taken: Taken) -> tuple[str, ...]:
-    """Source: SGLang 0.5.23, srt/managers/tp_worker.py, get_worker_info: it starts, and warns."""
-    most = taken.own.most_tokens
-    if most is None or most >= taken.context:
+def _cut(known: Read, taken: Taken) -> tuple[str, ...]:
+    """Say that requests are shorter than they could be."""
+    most, maximum = taken.own.most_tokens, known.shape.max_context
+    if most is None or maximum is None or most >= maximum:
         return ()
-    return (f"SGLang starts, and refuses or cuts requests of more than {most} tokens (`max-total-tokens`)",)
+    return (
+        f"no request has more than {most} tokens, as `max-total-tokens` says, and the model has {maximum}",
+    )
 
 
 def _running(question: Question, taken: Taken, tokens: int, requests: list[int]) -> int:
     """Return max_running_requests: what is asked for, or 512 a full context of tokens within bounds."""
     most = min(int(tokens / taken.context * 512), int(taken.value("requests_most")))
     return min(question.concurrency or max(most, int(taken.value("requests_least"))), tokens // 2, *requests)
-
-
-def _judge(
-    question: Question, share: float, free: float, margin: float, ranks: list[Rank]
-) -> tuple[Verdict, str | None]:
-    """What runs outside the share must find room there; it is estimated, so that too little is TIGHT.
-
-    A share of SGLang's own, and one of a card that others have parts of, have their reserve for it already.
-    """
-    card, vendor = question.card.memory_gib, question.card.vendor
-    verdict = judge(margin, card, vendor)
-    outside = max(rank.activation_gib + rank.cuda_graphs_gib for rank in ranks)
-    left, error = free * (1 - share), 0.0 if question.card_fraction is None else error_gib(card, vendor)
-    if verdict is not Verdict.FITS or left >= outside + error:
-        return verdict, None
-    if left < outside:
-        more = size(outside - left)
-        return Verdict.TIGHT, f"outside: activations and graphs need {more} more than mem_fraction_static leaves"
-    return (
-        Verdict.TIGHT,
-        f"outside: activations and graphs take {size(outside)} of the {size(left)} that mem_fraction_static leaves; this estimate may be wrong by {size(error)}",
-    )
 
 
 def _lines(
@@ -318,6 +295,11 @@ def _lines(
         rule += f" ({question.card_fraction:g} of the card, less what stands outside)"
     if taken.own.most_tokens is not None:
         rule += f", and no more than {taken.own.most_tokens} tokens, as `max-total-tokens` says"
+        rule += (
+            "; SGLang starts, and refuses or cuts longer requests"
+            if taken.own.most_tokens < taken.context
+            else ""
+        )
     return (*lines, Line("kv", kv, rule))
 
 
@@ -347,6 +329,5 @@ def of_the_card(question: Question) -> float | None:
     found = memory(replace(question, card_fraction=None, share=None))
     if found.usable_gib is None or not found.ranks or question.card_fraction is None:
         return None
-    outside = max(map(_outside, found.ranks))
-    share = (question.card.memory_gib * question.card_fraction - outside) / found.usable_gib
-    return floor(share * 1000) / 1000
+    left = question.card.memory_gib * question.card_fraction - max(map(outside, found.ranks))
+    return floor(left / found.usable_gib * 1000) / 1000

@@ -39,6 +39,7 @@ class Own(Struct, frozen=True):
 
 PLAIN = Own()
 
+
 def applied(question: Question, said: Said) -> tuple[Question, Own]:
     """Return the question with what `engine_args` say in its own words, and the rest."""
     changes = stated(question.options)

@@ -23,7 +23,12 @@ def clashes(settings: Settings) -> Iterator[Diagnostic]:
     """Find a page that SGLang refuses. What is no size at all is said of the flag."""
     step = settings.values.get("batch_tokens")
     for key, value in settings.engine_args.items():
-        if argument(key) == "page-size" and str(value).isdecimal() and (page := int(value)) and not fits(page, step):
+        if (
+            argument(key) == "page-size"
+            and str(value).isdecimal()
+            and (page := int(value))
+            and not fits(page, step)
+        ):
             steps = "the steps that it takes by itself" if step is None else f"steps of {step} tokens"
             message = f"SGLang divides {steps} into pages, and not into pages of {page}"
             path = (*settings.origin, "engine_args", key)
