@@ -12,7 +12,7 @@ from llmdeploy.catalog.flags import Flag
 from llmdeploy.engines.arguments.bounds import Beside, faults
 from llmdeploy.engines.arguments.parser import Parser, parser_of
 from llmdeploy.engines.arguments.spelling import bare, split
-from llmdeploy.engines.arguments.values import text_of
+from llmdeploy.engines.arguments.values import fault, text_of
 from llmdeploy.engines.table import load
 from llmdeploy.memory.model import Question
 from llmdeploy.memory.options import Said, Stated, plain
@@ -50,6 +50,8 @@ def _add(found: dict[str, Stated], key: str, value: Any, parser: Parser | None, 
         name = flag.env
     if spelled.negated:
         value = not value if isinstance(value, bool) else value
+    if not field and fault(value, flag, parser.numbers) is not None:
+        return
     value = _json(value) if flag.type == "json" else _number(value, flag, parser)
     if any(faults(value, flag, beside, parser, field)):
         return

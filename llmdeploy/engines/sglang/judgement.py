@@ -32,12 +32,15 @@ def judged(
     )
 
 
-def nothing_left(question: Question, batch_tokens: int, share: float, ranks: list[Rank]) -> str:
+def nothing_left(
+    question: Question, batch_tokens: int, graph_batch: int, share: float, ranks: list[Rank]
+) -> str:
     """Say what takes all that weights and cache could have: what a run needs, or what SGLang holds back for it."""
     card, stated = question.card.memory_gib, question.card_fraction
     if stated is None:
         back = size((1 - share) * card)
-        return f"reserve: SGLang holds back {back} to run steps of {batch_tokens} tokens, and {size(card)} are there"
+        graphs = f" and graphs of {graph_batch} requests" if graph_batch else ""
+        return f"reserve: SGLang holds back {back} to run steps of {batch_tokens} tokens{graphs}, and {size(card)} are there"
     takes = size(max(map(outside, ranks)))
     return f"reserve: activations, graphs and CUDA take {takes}, and {stated:g} of the card is {size(stated * card)}"
 

@@ -219,7 +219,7 @@ def _answer(
     spare = margin if margin < 0 else min(budget.spare(taken.context) for budget in budgets)
     verdict, reason = judged(question, share, free, spare, ranks)
     if wanted <= 0 and verdict is Verdict.NO:
-        reason = nothing_left(question, taken.batch_tokens, wanted, ranks)
+        reason = nothing_left(question, taken.batch_tokens, taken.graph_batch, wanted, ranks)
     # Not an error of SGLang's: it warns, and refuses or cuts what is longer (srt/managers/tp_worker.py, get_worker_info). But
     # that is what it warns of, too, where memory holds no more.
     capped = taken.own.most_tokens is not None and margin < 0 <= min(

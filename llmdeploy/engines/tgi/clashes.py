@@ -29,6 +29,8 @@ def stated(settings: Settings) -> Mapping[str, Stated]:
     found: dict[str, Stated] = {}
     for where, entries in (("engine_args", settings.engine_args), ("env", settings.env)):
         for key, value in entries.items():
+            if value in (None, []):
+                continue  # which is said of the entry itself
             name = key if where == "env" else key.lstrip("-").replace("-", "_").upper()
             found[name] = Stated(text_of(value), (*settings.origin, where, key))
     return found

@@ -20,6 +20,8 @@ _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 _METHODS = {"draft": "draft_model"}
 # Dropped in 0.33 (vllm/config/speculative.py, SpeculativeMethod).
 _MEDUSA_UNTIL = "0.33"
+# vllm/config/vllm.py, num_lookahead_tokens: drafts of these have no keys and values.
+_NO_SLOTS = ("ngram", "medusa")
 _NO_CHUNKS = (
     ("enable-chunked-prefill", False),
     ("no-enable-chunked-prefill", True),
@@ -65,6 +67,8 @@ def _clashes(settings: Settings) -> Iterator[Diagnostic]:
     yield from _step(settings)
     yield from _whole_prompts(settings)
     yield from _cache(settings)
+    yield from _copies(settings)
+    yield from _drafts(settings)
 
 
 def _step(settings: Settings) -> Iterator[Diagnostic]:
@@ -111,6 +115,36 @@ def _cache(settings: Settings) -> Iterator[Diagnostic]:
             f"leave `kv_cache.dtype` out, and the cache is {dtype}; or write `dtype: bfloat16`",
             (Note("`dtype` is set here", settings.origin_of("dtype")),),
         )
+
+
+def _copies(settings: Settings) -> Iterator[Diagnostic]:
+    """The cache is spread over ranks that tensors are split over (vllm/config/parallel.py, ParallelConfig)."""
+    tensor = settings.values.get("tensor", 1)
+    for key, value in settings.engine_args.items():
+        if (
+            argument(key) == "decode-context-parallel-size"
+            and str(value).isdecimal()
+            and int(value)
+            and tensor % int(value)
+        ):
+            message = (
+                f"vLLM splits tensors over {tensor} GPU{'s' * (tensor != 1)}, of which {value} are no divisor"
+            )
+            help = "leave it out" if tensor == 1 else f"write a divisor of {tensor}, or leave it out"
+            yield Diagnostic("LD309", message, (*settings.origin, "engine_args", key), help)
+
+
+def _drafts(settings: Settings) -> Iterator[Diagnostic]:
+    """A step has room for a draft, and for one token more (vllm/config/vllm.py, _set_max_num_scheduled_tokens)."""
+    wanted, step = settings.values.get("speculative"), settings.values.get("batch_tokens")
+    if wanted is None or step is None or wanted.method in _NO_SLOTS or step > wanted.tokens:
+        return
+    yield Diagnostic(
+        "LD309",
+        f"vLLM holds a draft in one step: `tokens: {wanted.tokens}` are not less than the {step} of a step",
+        (*settings.origin_of("speculative"), "tokens"),
+        "write the few tokens that a drafter gets right, like `tokens: 4`",
+    )
 
 
 class Vllm(TableEngine, frozen=True):

@@ -67,7 +67,7 @@ def applied(question: Question, said: Said) -> tuple[Question, Own]:
         block_size=said.whole("block-size") or question.block_size,
         split=replace(
             question.split,
-            decode_context=said.whole("decode-context-parallel-size") or question.split.decode_context,
+            decode_context=_copies(said, question) or question.split.decode_context,
         ),
         items={} if said.on("language-model-only") else question.items,
         adapters=_adapters(question, said),
@@ -88,6 +88,12 @@ def applied(question: Question, said: Said) -> tuple[Question, Own]:
         notes=note(changes),
     )
     return changed, own
+
+
+def _copies(said: Said, question: Question) -> int | None:
+    """Return over how many ranks the cache is spread, unless vLLM refuses it, as is said where it stands."""
+    size = said.whole("decode-context-parallel-size")
+    return size if size and question.split.tensor % size == 0 else None
 
 
 def _eager(said: Said) -> bool:
