@@ -48,6 +48,10 @@ class Read(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
+_LONGEST_DRAFT = 64
+"""Tokens: some times what any log that was compared has, and more than a drafter gets right."""
+
+
 def read(question: Question, *, host: bool = False) -> Read:
     """Read the model; what the engine quantizes while it loads is part of it. `host`: the engine's equation knows CPUs."""
     if question.card.vendor not in ("nvidia", "amd") and not (host and question.card.vendor == CPU):
@@ -63,6 +67,9 @@ def read(question: Question, *, host: bool = False) -> Read:
         raise UnmodelledError("dtype", f"`{stated}` is not modelled")
     found = scheme(question.model.config, question.quantization)
     _divisible(question, made)
+    if question.drafter is not None and question.drafter.tokens > _LONGEST_DRAFT:
+        what = f"drafts of {question.drafter.tokens} tokens, whose logits are held at once,"
+        raise UnmodelledError("drafter", f"what {what} take is not modelled")
     return Read(made, found, float(width), tuple(_sources(question.model)))
 
 

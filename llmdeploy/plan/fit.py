@@ -71,7 +71,7 @@ def _does_not_fit(context: Context, name: str, ledger: Ledger, ways: Ways | None
         why = f"its weights alone take {size(rank.weights_gib)}{each}, {offers}"
     else:
         why = f"one request of {ledger.context} tokens needs {size(_needs(ledger, rank))} of KV cache{each}, {_left(rank)}"
-        if ledger.limit is None and model.context not in (None, AUTO):
+        if path[-1] == "gpus" and model.context not in (None, AUTO):
             path = ("models", name, "context")
     solved = "" if _loads(ledger) else _solved_for(model, ledger)
     message = f"`{name}` does not fit, by {size(lacks(ledger))}: {why}{solved}"
@@ -98,7 +98,8 @@ def _line(name: str, model: Model, ledger: Ledger) -> Path:
     rule = (ledger.reason or "").partition(": ")[0]
     if rule in _OF_A_STEP and model.batch_tokens is not None:
         return ("models", name, "batch_tokens")
-    if ledger.reason is not None and model.memory_fraction is not None:
+    nothing = min(each.kv_gib for each in ledger.ranks) <= 0
+    if model.memory_fraction is not None and (nothing or ledger.reason is not None):
         return ("models", name, "memory_fraction")
     return ("models", name, "gpus")
 

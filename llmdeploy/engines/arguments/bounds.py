@@ -53,7 +53,7 @@ class Limits(Struct, frozen=True):
             said.append(f"{least:g} or more")
         elif self.gt is not None:
             said.append(f"more than {self.gt:g}")
-        said += [] if self.le is None else [f"{self.le:g} or less"]
+        said += [] if self.le is None else [f"at most {self.le:g}"]
         said += [] if self.lt is None else [f"less than {self.lt:g}"]
         return " and ".join(said)
 
