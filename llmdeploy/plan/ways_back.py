@@ -40,7 +40,7 @@ def another_pool(trial: Trial) -> Iterator[str]:
         middle = (low + end) // 2
         low, end = (low, middle) if holds(middle) else (middle, end)
     if trial.fits({"engine_args": {**trial.model.engine_args, key: end}}):
-        yield f"`{key}: {end}` or more"
+        yield f"`engine_args.{key}: {end}` or more"
 
 
 def left_out(trial: Trial) -> Iterator[str]:
@@ -51,4 +51,4 @@ def left_out(trial: Trial) -> Iterator[str]:
         if key.lstrip("-").replace("_", "-").partition(".")[0] in FLAGS:
             continue
         if (ledger := trial.fits({"engine_args": rest})) is not None:
-            yield f"leave `{key}` out{room(ledger)}"
+            yield f"leave `engine_args.{key}` out{room(ledger)}"

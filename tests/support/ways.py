@@ -21,10 +21,15 @@ _CARDS = re.compile(r"where pool `(\w+)` has (\d+) cards")
 _MORE = re.compile(r"(\d+) cards for pool `(\w+)`")
 _NODE = re.compile(r"a node with (\d+) GiB for pool `(\w+)`")
 _NO_SHARE = re.compile(r"leave `share` out of (`\w+`(?: and `\w+`)*)")
+<<<<<<< HEAD
 _ORDER = "put the models with the larger shares first"
 _TYPE = re.compile(r"`gpus\.(\w+)\.type: ([\w-]+)`")
 _OWN = re.compile(r"a pool of its own with `type: ([\w-]+)`")
 _SETTING = re.compile(r"`([\w.]+: [^`]+)`(?: of `(\w+)`)?")
+=======
+_SETTING = re.compile(r"`([\w.-]+: [^`]+)`(?: of `(\w+)`)?")
+_LEFT_OUT = re.compile(r"leave `engine_args\.([\w.-]+)` out")
+>>>>>>> b156a75 (Write what stands in the way of a pool as a path, as other ways out are)
 _HOPELESS = re.compile(r"take a larger (GPU|slice|node), or a smaller model")
 
 
@@ -52,6 +57,9 @@ def applied(data: dict[str, Any], way: str, name: str = "chat") -> dict[str, Any
     for setting, other in _SETTING.findall(way):
         ((path, value),) = yaml.safe_load(setting).items()
         _write(changed["models"][other or name], path.split("."), value)
+        done = True
+    for key in _LEFT_OUT.findall(way):
+        del changed["models"][name]["engine_args"][key]
         done = True
     for names in _NO_SHARE.findall(way):
         for each in re.findall(r"`(\w+)`", names):

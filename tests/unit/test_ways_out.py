@@ -99,12 +99,47 @@ LLAMA_405B = "meta-llama/Llama-3.1-405B-Instruct"
         (spec(LLAMA, "l4", 4, 8, context=8192), "LD304"),
         (spec(LLAMA, "h100-sxm-80gb", 2, 8, context=131072), "LD304"),
         (spec("Qwen/Qwen3-8B", "rtx-4090", 1, engine="sglang", context=4096), "LD519"),
+        (spec("Qwen/Qwen3-8B", "l40s", 1, context=8192, engine_args={"num-gpu-blocks-override": 2}), "LD304"),
+        (
+            spec("Qwen/Qwen3-8B", "l40s", 1, context=8192, engine_args={"num-gpu-blocks-override": 10**9}),
+            "LD304",
+        ),
+        (spec("Qwen/Qwen3-8B", "l40s", 1, context=8192, engine_args={"block-size": 16 * 10**6}), "LD304"),
+        (
+            spec(
+                "Qwen/Qwen3-8B",
+                "l40s",
+                1,
+                engine="sglang",
+                context=8000,
+                engine_args={"page-size": 64, "max_total_tokens": 4096},
+            ),
+            "LD304",
+        ),
+        (spec("Qwen/Qwen3-8B", "l40s", 1, engine="sglang", context=8192, memory_fraction=1.0), "LD519"),
+        (spec("Qwen/Qwen3-8B", "l40s", 1, engine="sglang", context=8192, memory_fraction=0.01), "LD304"),
+        (spec("Qwen/Qwen3-8B", "l40s", 1, engine="sglang", context=8192, batch_tokens=10**6), "LD304"),
     ],
 )
 def test_the_cases_of_the_memory_ledger_end_in_their_code_and_ways_that_fit(data: Any, code: str) -> None:
     diagnostic = found(compiled(data), code)
     assert diagnostic and ways(diagnostic)
     kept(data, code)
+
+
+@pytest.mark.parametrize(
+    ("engine", "flag", "least"),
+    [("vllm", "num-gpu-blocks-override", 513), ("sglang", "max-total-tokens", 8192)],
+)
+def test_a_pool_of_too_few_is_told_where_it_is_stated_with_the_fewest_that_do(
+    engine: str, flag: str, least: int
+) -> None:
+    data = spec("Qwen/Qwen3-8B", "l40s", 1, engine=engine, context=8192, engine_args={flag: 100})
+    diagnostic = found(compiled(data), "LD304")
+    assert diagnostic and diagnostic.path[2:] == ("engine_args", flag)
+    assert ways(diagnostic)[0] == f"`engine_args.{flag}: {least}` or more"
+    fewer = {**data["models"]["chat"], "engine_args": {flag: least - 1}}
+    assert found(compiled({**data, "models": {"chat": fewer}}), "LD304")
 
 
 def test_requests_beyond_the_pool_are_a_warning_with_the_number_that_fit() -> None:

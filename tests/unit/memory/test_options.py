@@ -13,7 +13,8 @@ from llmdeploy import compile
 from llmdeploy.catalog import gpu
 from llmdeploy.catalog.configs import config
 from llmdeploy.memory import Card, Ledger, Question, Split, Verdict
-from llmdeploy.memory.model import Adapters, Model, Tensor
+from llmdeploy.memory.model import Adapters, Drafter, Model, Tensor
+from llmdeploy.memory.weights import GIB
 from llmdeploy.registry import ENGINES
 
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
@@ -276,6 +277,61 @@ def test_sglangs_pool_has_no_more_tokens_than_are_asked_for() -> None:
         note for note in ask("sglang", {"max-total-tokens": 4096}).notes if "max-total-tokens" in note
     )
     assert "4096 tokens" in short
+
+
+def test_sglangs_pool_of_less_than_a_request_does_not_fit_it() -> None:
+    short = ask("sglang", {"max-total-tokens": 8191}, on="h100")
+    assert (short.verdict, short.limit) == (Verdict.NO, "max-total-tokens")
+    whole = ask("sglang", {"max-total-tokens": 8192}, on="h100")
+    assert (whole.verdict, whole.limit, whole.requests_at_context) == (Verdict.FITS, None, 1)
+
+
+def test_a_context_that_is_left_open_is_no_longer_than_sglangs_pool() -> None:
+    found = ask("sglang", {"max-total-tokens": 4100, "page-size": 64}, on="h100", context=None)
+    assert (found.verdict, found.context) == (Verdict.FITS, 4096)
+
+
+def test_a_page_of_which_a_step_is_no_multiple_is_none() -> None:
+    plain = ask("sglang", on="h100")
+    assert ask("sglang", {"page-size": 7}, on="h100") == ask("sglang", {"page-size": 10**9}, on="h100")
+    assert ask("sglang", {"page-size": 7}, on="h100").kv_tokens == plain.kv_tokens
+
+
+def test_a_request_takes_whole_pages_of_sglangs() -> None:
+    page = ask("sglang", {"page-size": 8192}, on="h100", context=8193)
+    token = ask("sglang", on="h100", context=8193)
+    assert (token.margin_gib or 0) - (page.margin_gib or 0) == pytest.approx(
+        8191 * (token.bytes_per_token or 0) / GIB
+    )
+
+
+@pytest.mark.parametrize("fraction", [1.0, 0.99])
+def test_a_card_that_sglang_takes_whole_has_too_little_beside_its_share(fraction: float) -> None:
+    found = ask("sglang", on="h100", card_fraction=fraction)
+    assert found.verdict is Verdict.TIGHT and (found.reason or "").startswith("outside: ")
+    assert ask("sglang", on="h100", card_fraction=0.95).verdict is Verdict.FITS
+
+
+@pytest.mark.parametrize("stated", [{"batch_tokens": 10**6}, {"card_fraction": 0.01}])
+def test_no_share_of_sglangs_is_less_than_nothing(stated: dict[str, Any]) -> None:
+    found = ask("sglang", on="h100", **stated)
+    assert (found.verdict, found.fraction) == (Verdict.NO, 0.0)
+    assert (found.reason or "").startswith("reserve: ")
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "5Q", -1, [], {}, "x", 0.5, 1])
+def test_what_is_no_number_of_blocks_changes_nothing(value: Any) -> None:
+    assert ask(options={"num-gpu-blocks-override": value}) == ask(options={"async-scheduling": None})
+
+
+def test_no_more_is_offloaded_than_there_is() -> None:
+    assert ask(options={"cpu-offload-gb": 1e30}).ranks == ask(options={"cpu-offload-gb": 10**6}).ranks
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_a_draft_of_hundreds_of_tokens_is_not_modelled(engine: str) -> None:
+    few, many = (ask(engine, drafter=Drafter("ngram", tokens), on="h100") for tokens in (4, 5000))
+    assert (few.verdict, many.verdict) == (Verdict.FITS, Verdict.UNKNOWN)
 
 
 def test_sglang_without_graphs_reserves_none() -> None:
