@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support.settings import ENGINES, settings
 
+from llmdeploy.catalog.flag_bounds import bounds
 from llmdeploy.catalog.flag_changes import all_changes
 from llmdeploy.catalog.flags import Flag, FlagTable, flag_table
 
@@ -114,6 +115,9 @@ def argv(engine: str, words: list[str]) -> list[str]:
 def right(flag: Flag, table: FlagTable, version: str) -> Any:
     """A value that the flag takes."""
     one: Any = {"int": 1, "float": 0.5, "bool": True, "json": {}, "size": "32k", "text": "x"}[flag.type]
+    least = max((row.ge or 0 for row in bounds(table.engine, flag.name)), default=0)
+    if flag.type in ("int", "size") and least > 1:
+        one = int(least)
     if flag.name in REGISTRIES and (known := table.registry(REGISTRIES[flag.name], version)):
         one = known[0]
     if flag.choices:
