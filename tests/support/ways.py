@@ -21,15 +21,11 @@ _CARDS = re.compile(r"where pool `(\w+)` has (\d+) cards")
 _MORE = re.compile(r"(\d+) cards for pool `(\w+)`")
 _NODE = re.compile(r"a node with (\d+) GiB for pool `(\w+)`")
 _NO_SHARE = re.compile(r"leave `share` out of (`\w+`(?: and `\w+`)*)")
-<<<<<<< HEAD
 _ORDER = "put the models with the larger shares first"
 _TYPE = re.compile(r"`gpus\.(\w+)\.type: ([\w-]+)`")
 _OWN = re.compile(r"a pool of its own with `type: ([\w-]+)`")
-_SETTING = re.compile(r"`([\w.]+: [^`]+)`(?: of `(\w+)`)?")
-=======
 _SETTING = re.compile(r"`([\w.-]+: [^`]+)`(?: of `(\w+)`)?")
 _LEFT_OUT = re.compile(r"leave `engine_args\.([\w.-]+)` out")
->>>>>>> b156a75 (Write what stands in the way of a pool as a path, as other ways out are)
 _HOPELESS = re.compile(r"take a larger (GPU|slice|node), or a smaller model")
 
 
