@@ -18,6 +18,7 @@ EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
 def check(context: Context) -> Iterator[Diagnostic]:
     yield from _contradictions(context)
+    yield from _misstated(context)
     yield from _lacks(context)
     for name, model in context.spec.models.items():
         for source in sources(context.spec, model):
@@ -113,6 +114,19 @@ def _place(architecture: Architecture, keys: list[str]) -> tuple[str, ...] | Non
     if keys[0] in architecture.model_fields_set:
         return tuple(keys)
     return ("text_config", *keys) if keys[0] in (architecture.text_config or {}) else None
+
+
+def _misstated(context: Context) -> Iterator[Diagnostic]:
+    """Values of another kind than a config.json may have them, deeper than the shape of llm.yaml goes."""
+    for name, model in context.spec.models.items():
+        if model.architecture is None:
+            continue
+        from llmdeploy.facts.kinds import misstated  # who states none does not pay for it
+
+        for found in misstated(model.architecture.model_dump(exclude_unset=True)):
+            path: Path = ("models", name, "architecture", *found.key.split("."))
+            text = f"`{found.key}` of `architecture` is {_words(found.value)}, and {found.wanted} is wanted"
+            yield Diagnostic("LD103", text, path, "copy it from config.json as it is")
 
 
 def _lacks(context: Context) -> Iterator[Diagnostic]:

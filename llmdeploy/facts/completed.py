@@ -48,7 +48,8 @@ def _merged(model: Model, stated: Mapping[str, Any], *, believed: bool) -> Model
         return model
     if text is not None:
         config["text_config"] = text
-    return replace(model, config=config, stated=tuple(used))
+    source = f"{model.source}; `architecture` in llm.yaml"
+    return replace(model, source=source, config=config, stated=tuple(used))
 
 
 def flat(stated: Mapping[str, Any]) -> list[tuple[str, Any]]:

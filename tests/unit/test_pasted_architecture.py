@@ -183,6 +183,7 @@ def test_what_nothing_rests_on_is_said_in_one_note(tmp_path: Path) -> None:
         ({"attn_output_gate": 1}, "LD103", "copy it"),
         ({"text_config": {"hidden_size": True}}, "LD103", "copy it"),
         ({"index_n_heads": -1}, "LD104", "copy it"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": "4"}}, "LD103", "copy it"),
         ({"quantization_config": {"w_bit": [4]}}, "LD103", "copy it"),
     ],
 )
