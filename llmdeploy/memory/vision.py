@@ -54,7 +54,7 @@ def _positions(config: Config, kind: str) -> int:
 
 def _projector(config: Config, kind: str, family: str, size: int, hidden: int) -> tuple[Part, ...]:
     """Return what joins the tower to the language model."""
-    if family == "qwen-vl" or kind.startswith("qwen"):
+    if family in ("qwen-vl", "qwen3.5") or kind.startswith("qwen"):
         merged = size * config.number("spatial_merge_size", default=2) ** 2
         many = 1 + len(config.sequence("deepstack_visual_indexes") or [0, 0, 0] * ("qwen3_vl" in kind))
         return (
