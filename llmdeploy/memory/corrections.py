@@ -122,6 +122,7 @@ def corrected(ledger: Ledger, question: Question, corrections: Iterable[Correcti
     moved = ledger.margin_gib is not None and _of_the_pool(ledger)
     margin = (ledger.margin_gib or 0.0) + after - before if moved else ledger.margin_gib
     tokens, requests, sequences = ledger.kv_tokens, ledger.requests_at_context, ledger.max_sequences
+    concurrency = ledger.concurrency
     if before > 0:
         # Each is a number of blocks times a constant, so that they go with the pool, to a block.
         share = max(after, 0.0) / before
@@ -130,6 +131,8 @@ def corrected(ledger: Ledger, question: Question, corrections: Iterable[Correcti
         # Where memory is what bounds it: hybrids, whose state of a short request is as large as of a long one.
         if sequences is not None and sequences != ledger.concurrency:
             sequences = int(sequences * share)
+        if ledger.bounded and concurrency is not None:
+            concurrency = max(1, int(concurrency * min(share, 1.0)))
     return replace(
         ledger,
         verdict=_verdict(ledger, margin, question.card),
@@ -139,6 +142,7 @@ def corrected(ledger: Ledger, question: Question, corrections: Iterable[Correcti
         kv_tokens=tokens,
         requests_at_context=requests,
         max_sequences=sequences,
+        concurrency=concurrency,
         notes=(*ledger.notes, note(found, question)),
     )
 

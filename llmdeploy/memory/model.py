@@ -208,6 +208,8 @@ class Ledger(Struct, frozen=True):
     concurrency: int | None = None
     batch_tokens: int | None = None
     fraction: float | None = None
+    bounded: bool = False
+    """`concurrency` is what the pool can start with, where the engine's own default is more."""
     kv_bytes_per_request: int | None = None
     """Of one request of `context`, on the tightest rank."""
     limit: str | None = None

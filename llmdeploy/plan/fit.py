@@ -21,6 +21,8 @@ Ways = Callable[[Context, str], list[str]]
 _GIB = 1 << 30
 _OF_A_STEP = ("prefill", "reserve")
 """Rules of ledgers whose reason is how long a step is."""
+STATES = "states: "
+"""What a reason begins with that is about the sequences of a model with states."""
 
 
 def findings(
@@ -93,6 +95,8 @@ def _line(name: str, model: Model, ledger: Ledger) -> Path:
     """Return the line that asks for what is not there: a quantization that is done on the card, a pool of its own size, a step or a share."""
     if _loads(ledger):
         return ("models", name, "quantization")
+    if (ledger.reason or "").startswith(STATES):
+        return ("models", name, "concurrency")
     if (asked := stated_as(model, ledger.limit)) is not None:
         return ("models", name, "engine_args", asked)
     rule = (ledger.reason or "").partition(": ")[0]

@@ -81,7 +81,7 @@ def size(context: Context, name: str, values: Mapping[str, Any], pool: Hardware)
         and values.get(setting) != value
         and engine.takes(setting, asked.version or "", pool.vendor)
     }
-    why += [_pinned(setting, value, values, asked.share) for setting, value in pins.items()]
+    why += [_pinned(setting, value, values, asked.share, found.bounded) for setting, value in pins.items()]
     if pool_bytes is not None:
         pins["kv_bytes"] = pool_bytes
     if asked.kv_tokens is not None and found.verdict is not Verdict.NO:
@@ -247,7 +247,9 @@ def _taken(ledger: Ledger) -> dict[str, Any]:
     return {setting: value for setting, value in stated.items() if value is not None}
 
 
-def _pinned(setting: str, value: Any, values: Mapping[str, Any], share: float | None) -> Why:
+def _pinned(
+    setting: str, value: Any, values: Mapping[str, Any], share: float | None, bounded: bool = False
+) -> Why:
     text = f"{value:g}" if isinstance(value, float) else str(value)
     stated = values.get("memory_fraction")
     if setting == _STATIC and stated is not None:
@@ -258,6 +260,8 @@ def _pinned(setting: str, value: Any, values: Mapping[str, Any], share: float | 
         )
     if share is not None and setting in ("memory_fraction", _STATIC):
         return Why("memory_fraction", text, f"keeps all that the engine takes within {share:g} of the card")
+    if setting == "concurrency" and bounded:
+        return Why(setting, text, "the engine starts with no more than there are blocks of states")
     because = "what the memory was planned with: the engine's own default for this card, pinned"
     return Why("memory_fraction" if setting == _STATIC else setting, text, because)
 

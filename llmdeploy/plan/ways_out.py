@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmdeploy.checks.context import Context
+from llmdeploy.plan.fit import STATES
 from llmdeploy.plan.settings import settings_of
 from llmdeploy.plan.sizing import equation, longest, question
 from llmdeploy.plan.trial import WORTH_SAYING, Changes, Trial, room
@@ -47,6 +48,7 @@ def ways_out(context: Context, name: str) -> list[str]:
 
 def _as_long(trial: Trial, usual: list[str]) -> Iterator[str]:
     """Yield what makes room on the card for the same context."""
+    yield from _unstated(trial)
     fewer = list(_fewer(trial))
     yield from fewer
     yield from _smaller_steps(trial, also=not fewer)
@@ -66,6 +68,17 @@ def _shorter(trial: Trial) -> Iterator[str]:
     length = longest(asked, equation(context, name))
     if length and length >= WORTH_SAYING and trial.fits({"context": length}):
         yield f"set `context: {length}`"
+
+
+def _unstated(trial: Trial) -> Iterator[str]:
+    """Where states bound how many run at once, the engine is asked for as many as start."""
+    now = settings_of(trial.context, trial.name, {})[2]
+    if (
+        now is not None
+        and (now.reason or "").startswith(STATES)
+        and (ledger := trial.fits({"concurrency": None}))
+    ):
+        yield f"leave `concurrency` out ({ledger.concurrency} are then taken)"
 
 
 def _fewer(trial: Trial) -> Iterator[str]:

@@ -26,6 +26,7 @@ _TYPE = re.compile(r"`gpus\.(\w+)\.type: ([\w-]+)`")
 _OWN = re.compile(r"a pool of its own with `type: ([\w-]+)`")
 _SETTING = re.compile(r"`([\w.-]+: [^`]+)`(?: of `(\w+)`)?")
 _LEFT_OUT = re.compile(r"leave `engine_args\.([\w.-]+)` out")
+_UNSTATED = "leave `concurrency` out"
 _HOPELESS = re.compile(r"take a larger (GPU|slice|node), or a smaller model")
 
 
@@ -61,6 +62,9 @@ def applied(data: dict[str, Any], way: str, name: str = "chat") -> dict[str, Any
         for each in re.findall(r"`(\w+)`", names):
             del changed["models"][each]["gpus"]["share"]
             done = True
+    if _UNSTATED in way:
+        del changed["models"][name]["concurrency"]
+        done = True
     for pool, count in _CARDS.findall(way):
         _enlarge(changed["gpus"][pool], int(count))
     for pool, count in _FREE.findall(way):

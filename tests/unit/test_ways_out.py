@@ -119,6 +119,7 @@ LLAMA_405B = "meta-llama/Llama-3.1-405B-Instruct"
         (spec("Qwen/Qwen3-8B", "l40s", 1, engine="sglang", context=8192, memory_fraction=1.0), "LD519"),
         (spec("Qwen/Qwen3-8B", "l40s", 1, engine="sglang", context=8192, memory_fraction=0.01), "LD304"),
         (spec("Qwen/Qwen3-8B", "l40s", 1, engine="sglang", context=8192, batch_tokens=10**6), "LD304"),
+        (spec("Qwen/Qwen3.5-27B", "h100-sxm-80gb", 1, context=32768, concurrency=512), "LD304"),
     ],
 )
 def test_the_cases_of_the_memory_ledger_end_in_their_code_and_ways_that_fit(data: Any, code: str) -> None:

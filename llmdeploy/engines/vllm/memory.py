@@ -13,7 +13,7 @@ from importlib.resources import files
 from msgspec import Struct
 
 from llmdeploy.catalog.versions import within
-from llmdeploy.engines.vllm import host
+from llmdeploy.engines.vllm import host, states
 from llmdeploy.engines.vllm.offload import offloaded
 from llmdeploy.engines.vllm.options import PLAIN, Own, applied
 from llmdeploy.engines.vllm.pool import has_pinned, held, limit, pinned, usable
@@ -25,7 +25,7 @@ from llmdeploy.memory.constants import Constants, constants
 from llmdeploy.memory.errors import UnmodelledError
 from llmdeploy.memory.kv import Pool, Storage
 from llmdeploy.memory.loading import held_to, peak
-from llmdeploy.memory.model import Ledger, Line, Question, Rank
+from llmdeploy.memory.model import Ledger, Line, Question, Rank, Split
 from llmdeploy.memory.options import of_engine, traits_of
 from llmdeploy.memory.scheme import WIDTHS
 from llmdeploy.memory.share import budget_gib, rounded
@@ -51,9 +51,16 @@ class Taken(Struct, frozen=True):
     rows: Constants
     own: Own = PLAIN
     """What `engine_args` and `env` say beside it."""
+    bounded: bool = False
+    """`concurrency` is less than vLLM takes by itself, so that each sequence has a block of states."""
 
     def value(self, name: str) -> float:
         return self.rows.value(name, self.version, self.traits)
+
+    def needs(self, stage: Stage, split: Split) -> int:
+        """Return the blocks of one request of full length."""
+        in_flight = self.batch_tokens * (self.batches + split.pipeline - 1)
+        return stage.pool.blocks_of(-(-self.context // max(split.decode_context, 1)), in_flight)
 
     @property
     def charged(self) -> bool:
@@ -91,13 +98,17 @@ def memory(question: Question) -> Ledger:
         loaded = peak(question, known, loading, storage) if whole else None
     except UnmodelledError as stop:
         return stop.ledger
-    ranks = [
-        _rank(question, known, taken, stage, rank)
-        for _ in range(question.split.data)
-        for stage in stages
-        for rank in range(question.split.tensor)
-    ]
-    found = _answer(question, known, taken, stages, ranks)
+
+    def ranks(taken: Taken) -> list[Rank]:
+        return [
+            _rank(question, known, taken, stage, rank)
+            for _ in range(question.split.data)
+            for stage in stages
+            for rank in range(question.split.tensor)
+        ]
+
+    bounded = states.bounded(question, taken, stages, ranks)
+    found = _answer(question, known, bounded, stages, ranks(bounded))
     if loaded is None:
         return found
     free = question.card.memory_gib - taken.value("context") - question.used_gib
@@ -240,8 +251,7 @@ def _answer(
     question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...], ranks: list[Rank]
 ) -> Ledger:
     copies = max(question.split.decode_context, 1)
-    in_flight = taken.batch_tokens * (taken.batches + question.split.pipeline - 1)
-    needs = [stage.pool.blocks_of(-(-taken.context // copies), in_flight) for stage in stages]
+    needs = [taken.needs(stage, question.split) for stage in stages]
     blocks, tightest = min((_blocks(rank, stages[rank.stage]), rank.stage) for rank in ranks)
     pool, need = stages[tightest].pool, needs[tightest]
     at_once = blocks / need if need else float(taken.concurrency)
@@ -255,6 +265,8 @@ def _answer(
         verdict, margin, refusal = host.held(question, ranks, margin)
     else:
         verdict, margin, refusal = held(question, taken, ranks, margin)
+        if refusal is None and not taken.bounded:
+            verdict, margin, refusal = states.held(question, taken, stages, ranks, verdict, margin)
     return Ledger(
         verdict,
         margin_gib=margin,
@@ -268,6 +280,7 @@ def _answer(
         reason=refusal,
         context=taken.context,
         concurrency=taken.concurrency,
+        bounded=taken.bounded,
         batch_tokens=taken.batch_tokens,
         fraction=None if on_host else taken.fraction,
         kv_bytes_per_request=int(need * pool.bytes_per_block),

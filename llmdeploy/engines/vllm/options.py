@@ -26,6 +26,8 @@ class Graphs(Struct, frozen=True):
     sizes: tuple[int, ...] | None = None
     largest: int | None = None
     kinds: int = 2
+    full: bool = True
+    """Whether batches that only decode have a graph of the whole model."""
     fine: bool = False
     charged: bool | None = None
     """Whether the cache gives way to them; None: as the release does."""
@@ -119,6 +121,7 @@ def _graphs(said: Said, performance: str) -> Graphs:
         sizes=sizes,
         largest=largest,
         kinds=2 if both else 1,
+        full=plain(mode) != "piecewise" if mode is not None else both,
         fine=performance == "interactivity",
         charged=None if estimated is None else plain(estimated) not in _OFF,
     )
