@@ -93,6 +93,7 @@ def settle(question: Question, known: Read, own: Own = PLAIN) -> Taken:
     rows, split, card = table(), question.split, question.card.memory_gib
     version = question.version or rows.newest
     has = set(traits(question.card, split)) - {"four"} | ({"moe"} if known.shape.moe else set())
+    has.add(known.shape.family)
     has |= {f"under{limit}" for limit in (20, 35, 60, 160) if card < limit} | (
         {"over60"} if card > 60 else set()
     )

@@ -55,10 +55,10 @@ def tokens_of(stage: Stage, question: Question, taken: Taken, storage: Storage) 
     state = sum(state_bytes(c, tensor, storage) for c in stage.caches if c.kind == "state")
     if not full:  # one window for all layers is one pool
         return Tokens(windowed, 0.0, 0.0, state)
-    if taken.own.whole_windows:
+    ratio, stated = taken.value("window_ratio"), taken.own.window_ratio
+    if taken.own.whole_windows or ratio == 1:
         return Tokens(full + windowed, 0.0, 0.0, state)
-    ratio = taken.own.window_ratio
-    return Tokens(full, windowed, taken.value("window_ratio") if ratio is None else ratio, state)
+    return Tokens(full, windowed, ratio if stated is None else stated, state)
 
 
 class Budget(Struct, frozen=True):

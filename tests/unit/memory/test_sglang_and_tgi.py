@@ -107,6 +107,26 @@ def test_sglang_gives_layers_with_a_window_a_pool_of_their_own() -> None:
     assert found.bytes_per_token == int(full + 0.8 * windowed)
 
 
+@pytest.mark.parametrize(
+    ("name", "each"),
+    [
+        ("google/gemma-3-27b-it", 62 * 2 * 16 * 128 * 2),
+        ("google/gemma-2-27b-it", 46 * 2 * 16 * 128 * 2),
+        ("openai/gpt-oss-20b", int((12 + 0.8 * 12) * 2 * 8 * 64 * 2)),
+    ],
+)
+def test_sglang_keeps_windows_whole_where_it_has_no_pool_for_them(name: str, each: int) -> None:
+    assert ask("sglang", name, "h100", context=8192).bytes_per_token == each
+
+
+def test_a_ratio_means_nothing_where_windows_have_no_pool() -> None:
+    whole = ask("sglang", "google/gemma-3-27b-it", "h100", context=8192)
+    asked = ask(
+        "sglang", "google/gemma-3-27b-it", "h100", context=8192, options={"swa-full-tokens-ratio": 0.1}
+    )
+    assert asked.bytes_per_token == whole.bytes_per_token
+
+
 def test_sglang_sets_states_aside_before_tokens() -> None:
     found = ask("sglang", "Qwen/Qwen3.5-35B-A3B", "h200", context=8192)
     kv = [line for line in found.ranks[0].lines if line.term == "kv"]
