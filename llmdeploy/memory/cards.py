@@ -29,7 +29,7 @@ _VENDOR = r"^(?:nvidia |amd |instinct )+"
 
 def traits(card: Card, split: Split) -> frozenset[str]:
     """Name what holds: `cpu`, a node without GPUs; `fabric`; `many` and `four` for tensor parallelism over 2 and over 4 or more; `stages`; `large` and
-    `huge`, as vLLM's get_batch_defaults divides cards."""
+    `huge`, as vLLM's get_batch_defaults divides cards; `amd`, or `sm9`, the major compute capability."""
     name = re.sub(_VENDOR, "", (card.id or card.name or "").lower())
     slow = name.startswith(("a100", "a800", "gb10"))
     found = {
@@ -40,5 +40,7 @@ def traits(card: Card, split: Split) -> frozenset[str]:
         "stages": split.pipeline > 1 and split.tensor == 1,
         "large": card.memory_gib >= 70 and not slow,
         "huge": card.memory_gib >= 160,
+        "amd": card.vendor == "amd",
+        f"sm{(card.capability or '').partition('.')[0]}": card.vendor == "nvidia",
     }
     return frozenset(name for name, holds in found.items() if holds)

@@ -96,3 +96,8 @@ class Shape(Struct, frozen=True):
     """Latent attention: kv_lora_rank, and a head's elements without rope and of the value."""
     ssm_dtype: str = "auto"
     """Of a recurrent state, where config.json or the engine's own rule for the architecture says it."""
+
+    @property
+    def indexed(self) -> bool:
+        """Whether latent attention picks tokens by an index (DSA), and has kernels and formats of its own."""
+        return any(layer.cache is not None and layer.cache.index for layer in self.layers)

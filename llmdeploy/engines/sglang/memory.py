@@ -57,7 +57,7 @@ def memory(question: Question) -> Ledger:
     try:
         question, own, known = _understood(question)
         taken = settle(question, known, own)
-        storage = storage_of(question, known, own)
+        storage = storage_of(question, known, taken)
         loading = _loading(question, known, own)
         stages = staged(question, known, loading, storage)
         if question.card.vendor == CPU:

@@ -37,10 +37,15 @@ class Tokens(Struct, frozen=True):
         return self.full + self.windowed * self.ratio
 
 
-def storage_of(question: Question, known: Read, own: Own) -> Storage:
+def storage_of(question: Question, known: Read, taken: Taken) -> Storage:
+    own = taken.own
     stated = question.kv_dtype if question.kv_dtype != "auto" else known.scheme.kv_dtype
+    if known.shape.indexed:
+        stated = stated or ("fp8" if taken.value("indexed_fp8") else None)
+    packed = known.shape.indexed and (stated or "").startswith("fp8")
     return Storage(
         element=known.width if stated is None else float(WIDTHS.get(stated, 1)),
+        latent=taken.value("indexed_latent") or None if packed else None,
         conv=known.width,
         ssm=float(WIDTHS.get(own.ssm_dtype or known.shape.ssm_dtype, 4)),
         block=own.page,

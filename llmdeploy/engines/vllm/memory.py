@@ -204,11 +204,15 @@ def _loading(question: Question, known: Read, taken: Taken) -> Loading:
 def _storage(question: Question, known: Read, taken: Taken) -> Storage:
     own = known.scheme.kv_dtype if taken.value("cache_as_checkpoint") else None
     stated = question.kv_dtype if question.kv_dtype != "auto" else own
+    latent = {"fp8_ds_mla": 656.0, "nvfp4_ds_mla": 352.0}.get(stated or "")
+    if known.shape.indexed:
+        stated = stated or ("fp8" if taken.value("indexed_fp8") else None)
+        latent = taken.value("indexed_latent") or latent if (stated or "").startswith("fp8") else latent
     element = known.width if stated is None else float(WIDTHS.get(stated, 1))
     aligned = question.prefix_caching and taken.value("aligned_states") > 0
     return Storage(
         element=element,
-        latent={"fp8_ds_mla": 656.0, "nvfp4_ds_mla": 352.0}.get(stated or ""),
+        latent=latent,
         conv=known.width,
         ssm=float(WIDTHS.get(taken.own.ssm_dtype or known.shape.ssm_dtype, known.width)),
         block=_block(question, known, taken),
