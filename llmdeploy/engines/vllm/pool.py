@@ -75,14 +75,25 @@ def held(
         return Verdict.NO, margin, refusal
     # Blocks that are stated are no estimate: one request is in them or not, and the card alone may be too small.
     judged = margin if taken.own.blocks is None else room
-    return judge(judged, question.card.memory_gib, question.card.vendor), margin, None
+    card, vendor = question.card.memory_gib, question.card.vendor
+    verdict = judge(judged, card, vendor)
+    free, requested = _at_the_start(question, taken)
+    if verdict is Verdict.FITS and not taken.v0 and judge(free - requested, card, vendor) is not Verdict.FITS:
+        reason = f"free-memory: about {size(free)} are free at the start, and vLLM asks for {size(requested)}"
+        return Verdict.TIGHT, margin, reason
+    return verdict, margin, None
+
+
+def _at_the_start(question: Question, taken: Taken) -> tuple[float, float]:
+    """Return what is free when vLLM looks, and what it then asks for: every GPU, whatever pool is pinned (request_memory)."""
+    return _free(question, taken), question.card.memory_gib * taken.fraction
 
 
 def _held(
     question: Question, taken: Taken, ranks: list[Rank], margin: float
 ) -> tuple[float, str | None, float]:
     """Return the margin, what stands against it, and what is left of the card."""
-    free, room = _free(question, taken), margin
+    (free, requested), room = _at_the_start(question, taken), margin
     if has_pinned(question, taken):
         taking = max(_beside(rank) + rank.kv_gib for rank in ranks)
         room = free - taking
@@ -91,8 +102,6 @@ def _held(
             asked = f"the pool that `{BLOCKS}` asks for"
             reason = f"memory: {asked} and all beside it take {size(taking)}, and {size(free)} are free"
             return room, reason, room
-    requested = question.card.memory_gib * taken.fraction
-    # Every GPU is asked at the start, whatever pool is pinned (request_memory).
     if taken.v0 or free - requested >= min(margin, 0.0):
         return margin, None, room
     reason = f"free-memory: {size(free)} are free at the start, and vLLM asks for {size(requested)}"

@@ -212,6 +212,22 @@ def test_what_others_hold_can_be_too_much() -> None:
     assert found.reason is not None and found.reason.startswith("free-memory: ")
 
 
+@pytest.mark.parametrize(
+    ("on", "fraction", "verdict"),
+    [
+        ("a10g", 0.99, Verdict.TIGHT),
+        ("a10g", 0.92, Verdict.FITS),
+        ("h100", 0.99, Verdict.TIGHT),
+        ("h100", 0.97, Verdict.FITS),
+    ],
+)
+def test_what_is_free_at_the_start_is_an_estimate_too(on: str, fraction: float, verdict: Verdict) -> None:
+    found = ask("Qwen/Qwen3-8B", "0.33", card(on), fraction=fraction, context=4096)
+    assert found.verdict is verdict
+    assert (found.reason or "").startswith("free-memory: ") is (verdict is Verdict.TIGHT)
+    assert found.margin_gib is not None and found.margin_gib > 1.5
+
+
 def test_slots_of_lora_and_a_drafter_take_of_the_cache() -> None:
     plain = ask().ranks[0].kv_gib
     assert ask(adapters=Adapters(2, 16)).ranks[0].kv_gib < plain
