@@ -7,9 +7,7 @@ from llmdeploy.memory.sizes import size
 from llmdeploy.memory.verdict import error_gib, judge
 
 
-def judged(
-    question: Question, share: float, free: float, margin: float, ranks: list[Rank]
-) -> tuple[Verdict, str | None]:
+def judged(question: Question, left: float, margin: float, ranks: list[Rank]) -> tuple[Verdict, str | None]:
     """What runs outside the share must find room there; it is estimated, so that too little is TIGHT.
 
     A share of SGLang's own, and one of a card that others have parts of, have their reserve for it already.
@@ -17,7 +15,7 @@ def judged(
     card, vendor = question.card.memory_gib, question.card.vendor
     verdict = judge(margin, card, vendor)
     running = max(rank.activation_gib + rank.cuda_graphs_gib for rank in ranks)
-    left, error = free * (1 - share), 0.0 if question.card_fraction is None else error_gib(card, vendor)
+    error = 0.0 if question.card_fraction is None else error_gib(card, vendor)
     if verdict is not Verdict.FITS or left >= running + error:
         return verdict, None
     if left < running:
@@ -30,6 +28,11 @@ def judged(
         Verdict.TIGHT,
         f"outside: activations and graphs take {size(running)} of the {size(left)} that mem_fraction_static leaves; this estimate may be wrong by {size(error)}",
     )
+
+
+def no_table(left: float, table: float) -> str:
+    """Say that the table of requests alone, which is no estimate, is more than stands outside the share."""
+    return f"outside: the table of the tokens of running requests takes {size(table)}, and mem_fraction_static leaves {size(left)}"
 
 
 def nothing_left(

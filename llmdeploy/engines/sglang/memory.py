@@ -15,8 +15,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from llmdeploy.engines.sglang.fraction import own_share
-from llmdeploy.engines.sglang.judgement import judged, nothing_left, outside
+from llmdeploy.engines.sglang.judgement import judged, no_table, nothing_left, outside
 from llmdeploy.engines.sglang.options import PLAIN, Own, applied
+from llmdeploy.engines.sglang.outside import forward_gib, graphs_gib, table_gib
 from llmdeploy.engines.sglang.pool import Budget, budget_of, storage_of
 from llmdeploy.memory.cards import traits
 from llmdeploy.memory.constants import Constants, constants
@@ -61,7 +62,7 @@ def memory(question: Question) -> Ledger:
         loading = _loading(question, known, own)
         stages = staged(question, known, loading, storage)
         if question.card.vendor == CPU:
-            return _on_host(question, known, taken, stages)
+            return _on_host(question, known, taken, stages, storage)
         # All layers are made in the model's own dtype, filled, and then quantized (model_loader/loader.py, DefaultModelLoader;
         # layers/quantization/fp8.py, create_fp8_weight_); sgl-project/sglang#2895 ran out of memory of it at 0.4.
         loaded = peak(question, known, loading, storage)
@@ -121,13 +122,18 @@ def _longest(maximum: int | None, own: Own) -> int | None:
     return maximum if maximum is None or not most else min(maximum, most)
 
 
-def fraction(question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...]) -> float:
+def fraction(
+    question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...], storage: Storage
+) -> float:
     """Return mem_fraction_static: what is stated, what a share leaves for weights and cache, or what SGLang computes."""
     if question.fraction is not None:
         return question.fraction
     if question.share is not None:
-        beside = max(_forward(question, known, taken) + _graphs(taken, stage) for stage in stages)
+        beside = max(forward_gib(question, known, taken) + graphs_gib(taken, stage) for stage in stages)
         static = budget_gib(question, question.share) - taken.value("context") - beside
+        # Fewer tokens than this, for the table itself takes of them, have no larger table.
+        budgets = [budget_of(question, taken, stage, storage, static - stage.weights_gib) for stage in stages]
+        static -= table_gib(taken, _running(question, taken, _tokens(budgets), budgets))
         return rounded(static / max(_free(question, taken), static))
     if fixed := taken.value("fraction"):
         return fixed
@@ -139,23 +145,11 @@ def _free(question: Question, taken: Taken) -> float:
     return question.card.memory_gib - taken.value("context") - question.used_gib
 
 
-def _forward(question: Question, known: Read, taken: Taken) -> float:
-    """Return what one layer's activations take."""
-    made = known.shape
-    wide = made.intermediate if made.moe is None else max(made.intermediate, made.moe.intermediate)
-    each = 3 * wide / question.split.tensor + taken.value("forward_hidden") * made.hidden
-    return taken.batch_tokens * known.width * each / GIB
-
-
-def _graphs(taken: Taken, stage: Stage) -> float:
-    if not taken.graph_batch:
-        return 0.0
-    return taken.value("graphs_base") + taken.value("graphs_layer") * len(stage.layers)
-
-
-def _on_host(question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...]) -> Ledger:
+def _on_host(
+    question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...], storage: Storage
+) -> Ledger:
     """Answer for a CPU: what SGLang finds free on a node is not known, but that its own share is none of it can be."""
-    share, node = fraction(question, known, taken, stages), question.card.memory_gib
+    share, node = fraction(question, known, taken, stages, storage), question.card.memory_gib
     if share > 0 or taken.own.stated_share:
         raise UnmodelledError("card", "what is free on a node when SGLang starts is not known")
     ranks = []
@@ -202,31 +196,37 @@ def _answer(
     question: Question, known: Read, taken: Taken, stages: tuple[Stage, ...], storage: Storage
 ) -> Ledger:
     # Less than nothing is what SGLang's own rule comes to where its steps are longer than the card holds.
-    wanted, free = fraction(question, known, taken, stages), _free(question, taken)
+    wanted, free = fraction(question, known, taken, stages, storage), _free(question, taken)
     share = max(wanted, 0.0)
+    budgets = [
+        budget_of(
+            question,
+            taken,
+            stage,
+            storage,
+            free * wanted - stage.weights_gib if question.kv_bytes is None else question.kv_bytes / GIB,
+        )
+        for stage in stages
+    ]
+    tightest, tokens = min(budgets, key=lambda budget: budget.fits), _tokens(budgets)
+    running = _running(question, taken, tokens, budgets)
     ranks: list[Rank] = []
-    budgets: list[Budget] = []
-    for stage in stages:
-        left = free * wanted - stage.weights_gib if question.kv_bytes is None else question.kv_bytes / GIB
-        budget = budget_of(question, taken, stage, storage, left)
-        lines = _lines(question, known, taken, stage, free, share, budget.kv, budget.states)
-        budgets.append(budget)
+    for stage, budget in zip(stages, budgets, strict=True):
+        lines = _lines(question, known, taken, stage, free, share, budget, running)
         ranks += [
             _rank(stage, rank, lines, budget.states + budget.kv) for rank in range(question.split.tensor)
         ]
-    tightest = min(budgets, key=lambda budget: budget.fits)
-    tokens = min(tightest.fits, 1 << 40)
     margin = min(budget.beyond(taken.context) for budget in budgets)
-    spare = margin if margin < 0 else min(budget.spare(taken.context) for budget in budgets)
-    verdict, reason = judged(question, share, free, spare, ranks)
-    if wanted <= 0 and verdict is Verdict.NO:
-        reason = nothing_left(question, taken.batch_tokens, taken.graph_batch, wanted, ranks)
+    spare = min(budget.spare(taken.context) for budget in budgets)
     # Not an error of SGLang's: it warns, and refuses or cuts what is longer (srt/managers/tp_worker.py, get_worker_info). But
     # that is what it warns of, too, where memory holds no more.
-    capped = taken.own.most_tokens is not None and margin < 0 <= min(
-        budget.spare(taken.context) for budget in budgets
-    )
-    running = _running(question, taken, tokens, [b.requests for b in budgets if b.requests is not None])
+    capped = taken.own.most_tokens is not None and margin < 0 <= spare
+    left, table = free * (1 - share), table_gib(taken, running)
+    verdict, reason = judged(question, left, margin if margin < 0 else spare, ranks)
+    if wanted <= 0 and verdict is Verdict.NO:
+        reason = nothing_left(question, taken.batch_tokens, taken.graph_batch, wanted, ranks)
+    if verdict is not Verdict.NO and table > left:
+        verdict, margin, reason = Verdict.NO, left - table, no_table(left, table)
     return Ledger(
         verdict,
         margin_gib=margin,
@@ -257,8 +257,13 @@ def _cut(known: Read, taken: Taken) -> tuple[str, ...]:
     )
 
 
-def _running(question: Question, taken: Taken, tokens: int, requests: list[int]) -> int:
+def _tokens(budgets: list[Budget]) -> int:
+    return min(min(budget.fits for budget in budgets), 1 << 40)
+
+
+def _running(question: Question, taken: Taken, tokens: int, budgets: list[Budget]) -> int:
     """Return max_running_requests: what is asked for, or 512 a full context of tokens within bounds."""
+    requests = [budget.requests for budget in budgets if budget.requests is not None]
     most = min(int(tokens / taken.context * 512), int(taken.value("requests_most")))
     return min(question.concurrency or max(most, int(taken.value("requests_least"))), tokens // 2, *requests)
 
@@ -270,27 +275,32 @@ def _lines(
     stage: Stage,
     free: float,
     share: float,
-    kv: float,
-    states: float,
+    budget: Budget,
+    running: int,
 ) -> tuple[Line, ...]:
     lines = [
         *stage.weights,
         Line(
             "activation",
-            _forward(question, known, taken),
+            forward_gib(question, known, taken),
             f"a layer: {taken.batch_tokens} tokens (chunked_prefill_size), outside the share [F]",
+        ),
+        Line(
+            "activation",
+            table_gib(taken, running),
+            f"where the tokens are of {running} requests (max_running_requests) of {taken.context}, outside the share",
         ),
         Line(
             "nontorch", taken.value("context"), "CUDA, NCCL and cuBLAS, before SGLang looks what is free [M]"
         ),
         Line(
             "cuda_graphs",
-            _graphs(taken, stage),
+            graphs_gib(taken, stage),
             f"graphs up to a batch of {taken.graph_batch}, outside the share [F]",
         ),
     ]
-    if states:
-        lines.append(Line("kv", states, "Mamba Cache: the states of running requests"))
+    if budget.states:
+        lines.append(Line("kv", budget.states, "Mamba Cache: the states of running requests"))
     rule = f"KV Cache: {share:.3f} of the {free:.2f} GiB that are free before loading, less the weights"
     if question.card_fraction is not None:
         rule += f" ({question.card_fraction:g} of the card, less what stands outside)"
@@ -301,7 +311,7 @@ def _lines(
             if taken.own.most_tokens < taken.context
             else ""
         )
-    return (*lines, Line("kv", kv, rule))
+    return (*lines, Line("kv", budget.kv, rule))
 
 
 def _rank(stage: Stage, rank: int, lines: tuple[Line, ...], kv: float) -> Rank:

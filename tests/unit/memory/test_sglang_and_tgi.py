@@ -142,6 +142,38 @@ def test_a_share_that_leaves_too_little_to_run_is_tight_and_says_so() -> None:
     assert found.margin_gib is not None and found.margin_gib > 0
 
 
+def test_the_table_of_running_requests_is_in_the_ledger() -> None:
+    """An int32 for each token that each of them can have: 2 GiB of gpt-oss-20b at full length."""
+    found = ask("sglang", "openai/gpt-oss-20b", context=131072)
+    assert found.max_sequences == 4096
+    line = next(line for line in found.ranks[0].lines if line.rule.startswith("where the tokens are"))
+    assert (line.term, line.gib) == ("activation", 4096 * 131072 * 4 / 2**30)
+    few = ask("sglang", "openai/gpt-oss-20b", context=131072, concurrency=16)
+    assert few.ranks[0].activation_gib == pytest.approx(found.ranks[0].activation_gib - 4080 * 2**19 / 2**30)
+
+
+def test_a_table_that_the_share_leaves_no_room_for_does_not_fit() -> None:
+    """2,048 requests of 3,000,000 tokens: 22.9 GiB outside the share, where 14.7 are left."""
+    scout = {"name": "meta-llama/Llama-4-Scout-17B-16E-Instruct", "on": "h200", "split": Split(8)}
+    found = ask("sglang", **scout, context=3_000_000)
+    assert found.verdict is Verdict.NO
+    assert found.reason is not None and found.reason.startswith("outside: the table")
+    assert found.margin_gib == pytest.approx(-8.15, abs=0.1)
+    assert ask("sglang", **scout, context=3_000_000, concurrency=64).verdict is Verdict.FITS
+
+
+def test_a_share_of_a_card_has_room_for_the_table() -> None:
+    shared = {"name": "Qwen/Qwen3-8B", "context": 40960, "share": 0.6}
+    many, few = ask("sglang", **shared, concurrency=4096), ask("sglang", **shared, concurrency=16)
+    for found in (many, few):
+        rank = found.ranks[0]
+        taken = (
+            rank.weights_gib + rank.kv_gib + rank.activation_gib + rank.nontorch_gib + rank.cuda_graphs_gib
+        )
+        assert taken <= 0.6 * 79.18
+    assert many.fraction is not None and few.fraction is not None and many.fraction < few.fraction
+
+
 def test_sglang_pads_a_vocabulary_so_that_it_divides_and_vllm_refuses_it() -> None:
     known = model(LLAMA)
     odd = Model("odd", "made up", {**known.config, "num_attention_heads": 20, "num_key_value_heads": 5})
