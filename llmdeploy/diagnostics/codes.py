@@ -97,6 +97,7 @@ CODES: dict[str, Code] = {
             "LD359": "an `auto` that cannot be solved for",
             "LD546": "weights that are not those of their config.json",
             "LD547": "a drafter of another vocabulary",
+            "LD549": "a KV cache that nothing reads here",
             # LD4: what a target cannot express
             "LD401": "the target cannot do this",
             "LD402": "a secret without a reference for the target",

@@ -28,6 +28,13 @@ class Vision(Struct, frozen=True):
     whole: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Kernels(Struct, frozen=True):
+    """Attention that reads a type of KV cache: on GPUs of these major compute capabilities, of heads of these sizes."""
+
+    capabilities: tuple[int, ...]
+    heads: tuple[int, ...]
+
+
 class Limits(Struct, frozen=True):
     """Of one release. The defaults are those of an engine of which nothing is known."""
 
@@ -43,6 +50,8 @@ class Limits(Struct, frozen=True):
     vision: Vision = Vision()
     mtp: frozenset[str] | None = None
     """Architectures, and values of model_type, whose own layers can draft; None: not known."""
+    caches: Mapping[str, tuple[Kernels, ...]] = field(default_factory=dict)
+    """By the type of a KV cache, what reads it; of what is not here, everything does. None reads one of latent attention."""
     serves: tuple[str, ...] = ("hub", "path")
     """Kinds of source."""
     methods: tuple[Method, ...] = ()
@@ -59,7 +68,7 @@ def limits(
     return Limits(serves=serves, methods=methods, **found)
 
 
-_FIELDS = ("cuda", "no_float16", "kv_heads", "vocabulary", "even_experts", "vision", "mtp")
+_FIELDS = ("cuda", "no_float16", "kv_heads", "vocabulary", "even_experts", "vision", "mtp", "caches")
 
 
 def _read(key: str, value: Any) -> Any:
@@ -67,4 +76,10 @@ def _read(key: str, value: Any) -> Any:
         return Cuda(**value)
     if key == "vision":
         return Vision(frozenset(value["architectures"]), value["whole"])
+    if key == "caches":
+        return {dtype: tuple(_kernels(row) for row in rows) for dtype, rows in value.items()}
     return frozenset(value) if key in ("no_float16", "mtp") else value
+
+
+def _kernels(row: Mapping[str, Any]) -> Kernels:
+    return Kernels(tuple(row["capabilities"]), tuple(row["heads"]))

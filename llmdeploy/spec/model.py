@@ -99,7 +99,7 @@ class Parallel(Entry):
 
 
 class KvCache(Entry):
-    dtype: Literal["auto", "fp8", "fp8_e4m3", "fp8_e5m2", "bfloat16"] = Field(
+    dtype: Literal["auto", "fp8", "fp8_e4m3", "fp8_e5m2", "bfloat16", "nvfp4"] = Field(
         "auto", description="Type of the cached keys and values."
     )
 

@@ -37,6 +37,8 @@ _STACKED = {
     *("Qwen3VLMoeForConditionalGeneration", "Qwen3_5MoeForConditionalGeneration"),
 }
 """Architectures whose checkpoints have gate and up of all experts as one tensor (model_executor/models, is_3d_moe_weight)."""
+_CACHED = {"nvfp4": 0.5 + 1 / 16}
+"""Bytes of an element of a packed cache: half of one, and a scale of fp8 for 16 (utils/torch_utils.py, nvfp4_kv_cache_full_dim)."""
 
 
 class Taken(Struct, frozen=True):
@@ -208,7 +210,7 @@ def _storage(question: Question, known: Read, taken: Taken) -> Storage:
     if known.shape.indexed:
         stated = stated or ("fp8" if taken.value("indexed_fp8") else None)
         latent = taken.value("indexed_latent") or latent if (stated or "").startswith("fp8") else latent
-    element = known.width if stated is None else float(WIDTHS.get(stated, 1))
+    element = known.width if stated is None else _CACHED.get(stated, float(WIDTHS.get(stated, 1)))
     aligned = question.prefix_caching and taken.value("aligned_states") > 0
     return Storage(
         element=element,

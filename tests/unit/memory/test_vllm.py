@@ -152,6 +152,11 @@ def test_the_cache_is_of_the_dtype_that_is_asked_for() -> None:
     assert ask(dtype="float32").bytes_per_token == 262_144
 
 
+def test_a_packed_cache_has_its_scales() -> None:
+    """Half a byte of an element, and a byte of fp8 for 16 of them."""
+    assert ask(version="0.33", kv_dtype="nvfp4").bytes_per_token == 32 * 2 * 8 * (64 + 8)
+
+
 def test_a_checkpoint_says_the_dtype_of_its_cache() -> None:
     assert ask("nvidia/Llama-3.1-70B-Instruct-FP8", split=Split(2)).bytes_per_token == 80 * 4 * 256
 
