@@ -78,7 +78,9 @@ def held(
     card, vendor = question.card.memory_gib, question.card.vendor
     verdict = judge(judged, card, vendor)
     free, requested = _at_the_start(question, taken)
-    if verdict is Verdict.FITS and not taken.v0 and judge(free - requested, card, vendor) is not Verdict.FITS:
+    # Of vLLM's own fraction its authors had this doubt.
+    asked = not taken.v0 and taken.fraction > taken.value("fraction")
+    if verdict is Verdict.FITS and asked and judge(free - requested, card, vendor) is not Verdict.FITS:
         reason = f"free-memory: about {size(free)} are free at the start, and vLLM asks for {size(requested)}"
         return Verdict.TIGHT, margin, reason
     return verdict, margin, None
