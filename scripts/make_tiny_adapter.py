@@ -20,7 +20,7 @@ MODULES = ("q_proj", "v_proj")
 def matrices(config: dict[str, int], rank: int) -> dict[str, torch.Tensor]:
     """Return the two matrices of each adapted projection, by the names that PEFT gives them."""
     hidden = config["hidden_size"]
-    head = hidden // config["num_attention_heads"]
+    head = config.get("head_dim") or hidden // config["num_attention_heads"]
     outputs = {
         "q_proj": config["num_attention_heads"] * head,
         "v_proj": config["num_key_value_heads"] * head,

@@ -82,6 +82,8 @@ def _begun(chosen: list[dict[str, Any]], asked: Asked, words: Path, ahead: int) 
 def _begin(one: dict[str, Any], asked: Asked, words: Path) -> _Turn:
     folder = asked.work / one["name"]
     models.write(folder / "model", models.config(one["shape"], one.get("as"), one.get("with")), words)
+    for name, adapter in one["model"].get("adapters", {}).items():
+        models.adapter(asked.engine, folder / "model", folder / name, adapter["rank"])
     # Debug lines tell what a profile consists of.
     model = {"env": {"VLLM_LOGGING_LEVEL": "DEBUG"}, **one["model"]}
     service = compiled.service(model, folder, asked.gpu, asked.version)

@@ -71,3 +71,9 @@ def tokenizer(engine: Path, folder: Path) -> Path:
             }:
                 (folder / file.name).write_bytes(file.read_bytes())
     return folder
+
+
+def adapter(engine: Path, model: Path, folder: Path, rank: int) -> None:
+    """Make a LoRA adapter of random weights, by the Python beside the engine."""
+    program = ROOT / "scripts/make_tiny_adapter.py"
+    subprocess.run([engine / "python", program, model, folder, "--rank", str(rank)], check=True, timeout=120)

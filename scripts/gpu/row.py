@@ -78,6 +78,7 @@ def _point(
         "max_num_seqs": model.get("concurrency"),
         "mnbt": ledger.batch_tokens,
         "kv_dtype": model.get("kv_cache", {}).get("dtype"),
+        "lora": _lora(model.get("adapters", {})),
         "eager": True if model.get("engine_args", {}).get("enforce-eager") else None,
         **{key: said.largest(term) for key, term in _OBSERVED.items()},
         "fit": _fit(booted, said),
@@ -86,6 +87,11 @@ def _point(
         "usable": True,
     }
     return {key: value for key, value in stated.items() if value is not None}
+
+
+def _lora(adapters: dict[str, Any]) -> str | None:
+    rank = max((adapter["rank"] for adapter in adapters.values()), default=0)
+    return f"max_loras={len(adapters)},rank{rank}" if adapters else None
 
 
 def _fit(booted: Booted, said: Boot) -> bool | None:

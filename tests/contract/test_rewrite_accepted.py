@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.oracle import Oracle
 
+from llmdeploy.catalog.flag_bounds import bounds
 from llmdeploy.catalog.flags import Flag, flag_table
 from llmdeploy.catalog.meanings import meanings
 from llmdeploy.compiler import compile
@@ -64,7 +65,8 @@ def test_every_meaning_is_taken_in_the_words_that_it_is_carried_over_to(
             typed = (engine, there.name) if "." in spelling.name else (before, spelling.name)
             to = _flag(engine, there.name)
             legal = to.choices[:1] if to else ()
-            values = [*spelling.values.values()] or [*legal] or [VALUES[_type(_flag(*typed))]]
+            plain = _within(VALUES[_type(_flag(*typed))], (before, spelling.name), (engine, there.name))
+            values = [*spelling.values.values()] or [*legal] or [plain]
             for value in values:
                 key = spelling.name.removeprefix("--")
                 home = "env" if before == "tgi" or not spelling.name.startswith("--") else "engine_args"
@@ -82,13 +84,22 @@ def _flag(engine: str, name: str) -> Flag | None:
     return table.find(name, table.versions[-1])
 
 
+def _within(value: object, *named: tuple[str, str]) -> object:
+    """Return the value, or the least above it that the bounds of these flags allow."""
+    for row in (row for engine, name in named for row in bounds(engine, name)):
+        if type(value) is int:
+            value = max(value, int(row.ge or 0))
+            value = -(-value // (row.multiple or 1)) * (row.multiple or 1)
+    return value
+
+
 def _type(flag: Flag | None) -> str:
     return "text" if flag is None else "switch" if flag.kind == "switch" else flag.type
 
 
 def _migrated(before: str, after: str, home: str, key: str, value: object) -> list[str]:
     """Return what follows `serve` for a model with one entry, once it has moved."""
-    stated = {"source": "a/b", home: {key: str(value).lower() if home == "env" else value}}
+    stated = {"source": "a/b", "gpus": 2, home: {key: str(value).lower() if home == "env" else value}}
     old, new = ENGINES[before].table, ENGINES[after].table  # type: ignore[attr-defined]
     rewrite = migrate.plan("m", stated, old, new, old.versions[0])
     data = {"models": {"m": stated}}

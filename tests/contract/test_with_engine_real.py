@@ -87,7 +87,8 @@ def test_vllm_says_what_only_it_can_know(engine: str, version: str, name: str) -
 @pytest.mark.xdist_group("sglang-0.5.23")
 def test_sglang_says_what_only_it_can_know() -> None:
     models = {
-        "page": ({"batch_tokens": 100, "engine_args": {"page-size": 64}}, {}),
+        # The backend takes pages of 64, whatever is stated.
+        "page": ({"batch_tokens": 100, "engine_args": {"attention-backend": "flashmla"}}, {}),
         "plain": ({}, {}),
     }
     found = asked("sglang", "0.5.23", "sglang-0.5.23", models)

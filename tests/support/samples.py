@@ -206,6 +206,7 @@ SAMPLES: dict[str, Samples] = {
     "memory_fraction": _one(memory_fraction=0.8),
     "static_fraction": _one(memory_fraction=0.8),
     "kv_bytes": _one(memory_fraction=0.5),
+    "kv_tokens": _one(gpus={"share": 0.5}),
     "kv_dtype": _words(KvCache.model_fields["dtype"].annotation, "kv_cache", "dtype"),
     "prefix_caching": _one(prefix_caching=False),
     "structured_output": _one(structured_output=False),
@@ -289,10 +290,13 @@ def compiled(engine: str, sample: Sample) -> Result:
     model = {**base["models"]["chat"], "gpus": gpus, **sample.model}
     if engine != "openllm":
         model["source"] = sample.checkpoint
+    models = {"chat": model}
+    if isinstance(model["gpus"], dict):  # a share is one beside others
+        models["beside"] = {**base["models"]["chat"], "source": "org/dense", "gpus": {"share": 0.4}}
     spec = {
         **base,
         "gpus": {"pool": pool},
-        "models": {"chat": model},
+        "models": models,
     }
     known = {name: found for name, config in CHECKPOINTS.items() if (found := facts(config, name))}
     # So that what the ledger pins is among what is put to the engines.
