@@ -243,7 +243,7 @@ args=(
   --exclude
   'original/*'
 )
-if ! current duo-chat bb2c1e3ea4f5; then
+if ! current duo-chat 059b29d88da7; then
   fetch duo-chat-download "${args[@]}"
 fi
 args=(
@@ -288,9 +288,9 @@ args=(
   --chunked-prefill-size
   4096
   --mem-fraction-static
-  0.837
+  0.834
 )
-start duo-chat bb2c1e3ea4f5 '' "${args[@]}"
+start duo-chat 059b29d88da7 '' "${args[@]}"
 
 wait_healthy duo-coder 840
 wait_healthy duo-chat 840
