@@ -74,11 +74,16 @@ def _of(found: Ledger, ledger: Ledger) -> str:
     return f"{free * (ledger.fraction or 0.0):.2f} of {free:.2f} GiB"
 
 
+def _pinned(context: Context, name: str, pool: Hardware) -> bool:
+    """Tell whether its KV cache is so many bytes, whatever else is on the card."""
+    version = context.spec.models[name].engine_version
+    return context.engines[context.engine_of(name)].takes("kv_bytes", version or "", pool.vendor)
+
+
 def _help(context: Context, name: str, later: list[str], pool: Hardware) -> str:
     """Offer to start it last, where that was tried and no other then has the same to fear."""
     spec = context.spec
-    pinned = [other for other in later if context.engine_of(other) == "vllm"]
-    if pinned == later:
+    if all(_pinned(context, other, pool) for other in later):
         models = {
             **{key: model for key, model in spec.models.items() if key != name},
             name: spec.models[name],

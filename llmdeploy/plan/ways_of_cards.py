@@ -26,8 +26,6 @@ _EASILY_HAD = frozenset(
 )
 """What two of the three large clouds rent: AWS g4dn, g5, g6, p4, p5, p5e and p6; Google Cloud N1, G2, A2, A3 and A4;
 Azure NCasT4 v3, NVadsA10 v5, ND A100 v4, ND H100 v5 and ND H200 v5."""
-_MACHINES = frozenset(("gb10",))
-"""What is no card to put in place of another, but a computer of its own."""
 
 
 def larger_cards(trial: Trial, *, more: bool) -> Iterator[str]:
@@ -38,10 +36,11 @@ def larger_cards(trial: Trial, *, more: bool) -> Iterator[str]:
     stated, memory = trial.context.spec.gpus[trial.pool.name], trial.pool.memory_gib
     if trial.pool.sliced or memory is None or stated.type is None or stated.memory is not None:
         return
+    # What shares its memory with a system is no card to put in place of another, but a computer of its own.
     larger = [
         gpu
         for gpu in sorted(catalog.gpus(), key=lambda gpu: gpu.memory_gib or 0.0)
-        if gpu.vendor == trial.pool.vendor and (gpu.memory_gib or 0.0) > memory and gpu.id not in _MACHINES
+        if gpu.vendor == trial.pool.vendor and (gpu.memory_gib or 0.0) > memory and gpu.free_gib is None
     ]
     counts = [trial.model.gpus.count, *(_further(trial) if more else ())]
     for count in counts:
